@@ -1,0 +1,347 @@
+//! The log of the shop: how many lines of which kind a tick brings, when, and
+//! with what in their variable parts.
+
+use super::TICK;
+use super::conditions::Conditions;
+use super::jobs::{Cue, JOBS, cue};
+use super::noise::Noise;
+use super::phrases::{
+    CARDS, CARRIERS, LOCALES, METHODS, PATHS, PHRASES, PRODUCTS, Phrase, RESOURCES, Rate, TABLES,
+};
+use super::plan::{Happening, Plan, Scheduled};
+use super::routes::Sample;
+use super::shop::{ROUTES, Service};
+use super::wire::{self, Calendar};
+
+#[derive(Clone, Copy, Debug)]
+pub enum Level {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// Draws and writes the lines of one tick after the other.
+pub struct Log {
+    noise: Noise,
+    /// The lines of the current tick, kept to reuse their memory.
+    lines: Vec<Line>,
+    orders: u64,
+}
+
+/// A line that is still to be written.
+struct Line {
+    /// Milliseconds into the tick.
+    offset: u32,
+    service: Service,
+    level: Level,
+    text: &'static str,
+}
+
+/// What the log has to know of a service.
+#[derive(Clone, Copy, Default)]
+struct Activity {
+    requests: f64,
+    failed: f64,
+    faulted: f64,
+    /// Mean latency relative to an empty shop.
+    slowness: f64,
+}
+
+impl Log {
+    pub fn new(seed: u64) -> Self {
+        Self {
+            noise: Noise::new(seed, 1),
+            lines: Vec::new(),
+            orders: 480_000,
+        }
+    }
+
+    /// Writes the lines of the tick that begins `now`, in the order of time.
+    pub fn step(
+        &mut self,
+        plan: &Plan,
+        conditions: &Conditions,
+        samples: &[Sample],
+        out: &mut Vec<u8>,
+        calendar: &Calendar,
+        now: i64,
+    ) {
+        let activities = activities(samples);
+        self.lines.clear();
+        for phrase in PHRASES {
+            let mean = mean(phrase, &activities[phrase.service as usize]);
+            let speaks = mean > 0.0 && plan.released(phrase.service, phrase.since, now);
+            // A process that is starting answers no requests to speak of.
+            let uptime = conditions.services[phrase.service as usize].uptime;
+            if speaks && uptime.is_none_or(|uptime| uptime >= Scheduled::STARTING) {
+                for _ in 0..self.noise.poisson(mean) {
+                    self.lines.push(Line {
+                        offset: self.noise.below(1000 * TICK as u32),
+                        service: phrase.service,
+                        level: phrase.level,
+                        text: phrase.text,
+                    });
+                }
+            }
+        }
+        for job in JOBS {
+            self.prompt(job.cues, job.elapsed(now), None);
+        }
+        for event in &plan.events {
+            if let Some((service, restarted)) = event.restart() {
+                let last_words = match event.what {
+                    Happening::MemoryLeak { .. } => KILLED,
+                    _ => STOPPED,
+                };
+                self.prompt(last_words, now - restarted, Some(service));
+                self.prompt(STARTED, now - restarted, Some(service));
+            }
+        }
+        self.lines.sort_by_key(|line| line.offset);
+        let lines = std::mem::take(&mut self.lines);
+        for line in &lines {
+            let second = now + i64::from(line.offset / 1000);
+            calendar.open(
+                out,
+                second,
+                Some(line.offset % 1000),
+                line.service.profile().name,
+            );
+            out.extend_from_slice(line.level.field());
+            let slowness = activities[line.service as usize].slowness;
+            self.say(out, plan, line, slowness, now);
+            out.extend_from_slice(b"\"}\n");
+        }
+        self.lines = lines;
+    }
+
+    /// Queues the cues of something that started `elapsed` seconds before this
+    /// tick, as far as they fall into it.
+    fn prompt(&mut self, cues: &[Cue], elapsed: i64, service: Option<Service>) {
+        for cue in cues {
+            if (elapsed..elapsed + TICK).contains(&cue.after) {
+                // The start of a second keeps cues in their order.
+                let jitter = self.noise.below(900);
+                self.lines.push(Line {
+                    offset: (cue.after - elapsed) as u32 * 1000 + jitter,
+                    service: service.unwrap_or(cue.service),
+                    level: cue.level,
+                    text: cue.text,
+                });
+            }
+        }
+    }
+
+    fn say(&mut self, out: &mut Vec<u8>, plan: &Plan, line: &Line, slowness: f64, now: i64) {
+        let mut rest = line.text;
+        while let Some((before, after)) = rest.split_once('{') {
+            for byte in before.bytes() {
+                wire::character(out, byte);
+            }
+            let Some((variable, after)) = after.split_once('}') else {
+                break;
+            };
+            match variable {
+                "service" => out.extend_from_slice(line.service.profile().name.as_bytes()),
+                "version" => out.extend_from_slice(plan.version(line.service, now).as_bytes()),
+                "pod" => {
+                    out.extend_from_slice(line.service.profile().name.as_bytes());
+                    out.push(b'-');
+                    self.hex(out, 5);
+                }
+                "ms" | "long" => {
+                    // What is only said of slow things names a long time.
+                    let (usual, spread) = match variable {
+                        "ms" => (42.0, 0.9),
+                        _ => (900.0, 0.4),
+                    };
+                    let duration = usual * slowness.max(1.0) * self.noise.lognormal(spread);
+                    wire::integer(out, duration.max(1.0) as u64);
+                }
+                other => self.fill(out, other),
+            }
+            rest = after;
+        }
+        for byte in rest.bytes() {
+            wire::character(out, byte);
+        }
+    }
+
+    fn fill(&mut self, out: &mut Vec<u8>, variable: &str) {
+        match variable {
+            "number" => wire::integer(out, u64::from(1_000 + self.noise.below(98_000))),
+            "small" => wire::integer(out, u64::from(1 + self.noise.below(9))),
+            "bytes" => {
+                let size = 18_000.0 * self.noise.lognormal(1.1);
+                wire::integer(out, size as u64);
+            }
+            "amount" => {
+                let cents = 4_800.0 * self.noise.lognormal(0.7);
+                wire::decimal(out, cents.round() / 100.0, 2);
+            }
+            "percent" => {
+                wire::integer(out, u64::from(self.noise.below(100)));
+                out.extend_from_slice(b" %");
+            }
+            "order" => {
+                self.orders += 1;
+                out.extend_from_slice(b"ORD-2026-");
+                wire::integer(out, self.orders);
+            }
+            "sku" => {
+                out.extend_from_slice(b"SKU-");
+                wire::integer(out, u64::from(10_000 + self.noise.below(9_000)));
+            }
+            "coupon" => {
+                out.extend_from_slice(b"SPRING");
+                wire::integer(out, u64::from(10 + self.noise.below(80)));
+            }
+            "hex" => self.hex(out, 8),
+            "uuid" => {
+                for (position, length) in [8, 4, 4, 4, 12].into_iter().enumerate() {
+                    if position > 0 {
+                        out.push(b'-');
+                    }
+                    self.hex(out, length);
+                }
+            }
+            "ip" => {
+                for part in 0..4 {
+                    if part > 0 {
+                        out.push(b'.');
+                    }
+                    wire::integer(out, u64::from(1 + self.noise.below(222)));
+                }
+            }
+            "path" => self.pick(out, PATHS),
+            "path_id" => {
+                self.pick(out, RESOURCES);
+                wire::integer(out, u64::from(1_000 + self.noise.below(90_000)));
+            }
+            "product" => self.pick(out, PRODUCTS),
+            "locale" => self.pick(out, LOCALES),
+            "carrier" => self.pick(out, CARRIERS),
+            "card" => self.pick(out, CARDS),
+            "table" => self.pick(out, TABLES),
+            "method" => self.pick(out, METHODS),
+            _ => out.push(b'?'),
+        }
+    }
+
+    fn hex(&mut self, out: &mut Vec<u8>, length: usize) {
+        for _ in 0..length {
+            out.push(b"0123456789abcdef"[self.noise.below(16) as usize]);
+        }
+    }
+
+    fn pick(&mut self, out: &mut Vec<u8>, words: &[&str]) {
+        let word = words[self.noise.below(words.len() as u32) as usize];
+        out.extend_from_slice(word.as_bytes());
+    }
+}
+
+impl Level {
+    fn field(self) -> &'static [u8] {
+        match self {
+            Level::Debug => b",\"level\":\"debug\",\"message\":\"",
+            Level::Info => b",\"level\":\"info\",\"message\":\"",
+            Level::Warn => b",\"level\":\"warn\",\"message\":\"",
+            Level::Error => b",\"level\":\"error\",\"message\":\"",
+        }
+    }
+}
+
+/// What every process says when it is replaced. The service is that of the
+/// event, whatever the table says.
+const STOPPED: &[Cue] = &[
+    cue(
+        0,
+        Service::Gateway,
+        Level::Info,
+        "received SIGTERM, shutting down",
+    ),
+    cue(
+        2,
+        Service::Gateway,
+        Level::Info,
+        "drained {small} connections in {ms} ms",
+    ),
+];
+
+const STARTED: &[Cue] = &[
+    cue(
+        9,
+        Service::Gateway,
+        Level::Info,
+        "starting {service} {version}",
+    ),
+    cue(
+        11,
+        Service::Gateway,
+        Level::Info,
+        "configuration loaded from /etc/{service}/config.yaml",
+    ),
+    cue(
+        16,
+        Service::Gateway,
+        Level::Info,
+        "connected to database shop in {ms} ms",
+    ),
+    cue(21, Service::Gateway, Level::Info, "listening on :8080"),
+    cue(27, Service::Gateway, Level::Info, "warming caches"),
+    cue(
+        64,
+        Service::Gateway,
+        Level::Info,
+        "caches warm, {number} entries in {number} ms",
+    ),
+];
+
+const KILLED: &[Cue] = &[cue(
+    -2,
+    Service::Gateway,
+    Level::Error,
+    "container {pod} killed: out of memory, exit code 137",
+)];
+
+/// Lines of one kind to expect in a tick.
+fn mean(phrase: &Phrase, activity: &Activity) -> f64 {
+    match phrase.rate {
+        Rate::Hourly(count) => count * TICK as f64 / 3600.0,
+        Rate::Request(share) => share * activity.requests,
+        // Above a fixed threshold a distribution thickens much faster than
+        // its median moves.
+        Rate::Slow(share) => share * activity.requests * libm::pow(activity.slowness, 3.0),
+        Rate::Failure(share) => share * activity.failed,
+        Rate::Fault(share) => share * activity.faulted,
+    }
+}
+
+/// In the order of [`Service::ALL`]. The database sees the statements that the
+/// other services make while they answer.
+fn activities(samples: &[Sample]) -> [Activity; Service::ALL.len()] {
+    let mut activities = [Activity::default(); Service::ALL.len()];
+    for (route, sample) in ROUTES.iter().zip(samples) {
+        let requests = f64::from(sample.requests);
+        let statements = requests * route.service.profile().statements;
+        for (service, share) in [(route.service, requests), (Service::Postgres, statements)] {
+            let activity = &mut activities[service as usize];
+            activity.requests += share;
+            activity.slowness += share * sample.median;
+        }
+        let activity = &mut activities[route.service as usize];
+        // The gateway only sees that a request failed, not why.
+        let own = if route.service == Service::Gateway {
+            0
+        } else {
+            sample.faulted
+        };
+        activity.failed += f64::from(sample.failed - own);
+        activity.faulted += f64::from(own);
+    }
+    for activity in &mut activities {
+        activity.slowness /= activity.requests.max(1.0);
+    }
+    activities
+}

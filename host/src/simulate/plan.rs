@@ -1,0 +1,201 @@
+//! What happens in the shop, and when: the plan the simulation follows.
+
+use super::shop::{POST_CHECKOUT, ROUTES, RouteId, Service};
+
+/// Everything a simulation depends on. The same plan gives the same bytes.
+pub struct Plan {
+    pub seed: u64,
+    /// Unix seconds, at a full half minute.
+    pub start: i64,
+    pub days: u32,
+    pub events: Vec<Scheduled>,
+}
+
+/// One thing that happens, from `start` up to and without `end`.
+#[derive(Clone, Debug)]
+pub struct Scheduled {
+    pub start: i64,
+    pub end: i64,
+    pub what: Happening,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub enum Happening {
+    /// A new version rolls out: harmless.
+    Deploy {
+        service: Service,
+        version: &'static str,
+    },
+    /// A campaign multiplies demand: harmless.
+    Campaign { factor: f64 },
+    /// A query plan goes bad and one route slows down, more by the minute.
+    SlowRoute { route: RouteId },
+    /// The acquirer behind a service stops answering for a growing share of
+    /// the requests.
+    LostUpstream { service: Service },
+    /// Memory is kept that nobody needs, until the container is killed.
+    MemoryLeak { service: Service },
+}
+
+/// A service restarts this long before the end of an incident: the end is the
+/// moment it is warm again.
+pub const WARM_UP: i64 = 120;
+
+impl Plan {
+    /// An ordinary Monday, and the Tuesday on which three things go wrong.
+    ///
+    /// The campaigns and deployments of the second day differ in hour and in
+    /// service from those of the first, so that nothing can be learned by the
+    /// clock; incidents keep an hour's distance from each other.
+    pub fn demo() -> Self {
+        const MONDAY: i64 = 1_772_409_600; // 2026-03-02T00:00:00Z
+        const TUESDAY: i64 = MONDAY + 86_400;
+        let at = |day: i64, hour: i64, minute: i64| day + hour * 3600 + minute * 60;
+        let deploy = |start: i64, service: Service, version: &'static str| Scheduled {
+            start,
+            end: start + 300,
+            what: Happening::Deploy { service, version },
+        };
+        Self {
+            seed: 20_260_302,
+            start: MONDAY,
+            days: 2,
+            events: vec![
+                deploy(at(MONDAY, 10, 20), Service::Catalog, "v2.17.0"),
+                deploy(at(MONDAY, 14, 35), Service::Checkout, "v1.41.0"),
+                Scheduled {
+                    start: at(MONDAY, 16, 0),
+                    end: at(MONDAY, 16, 40),
+                    what: Happening::Campaign { factor: 2.0 },
+                },
+                Scheduled {
+                    start: at(TUESDAY, 4, 0),
+                    end: at(TUESDAY, 8, 20),
+                    what: Happening::MemoryLeak {
+                        service: Service::Search,
+                    },
+                },
+                deploy(at(TUESDAY, 9, 50), Service::Inventory, "v3.4.0"),
+                Scheduled {
+                    start: at(TUESDAY, 11, 10),
+                    end: at(TUESDAY, 12, 0),
+                    what: Happening::SlowRoute {
+                        route: POST_CHECKOUT,
+                    },
+                },
+                deploy(at(TUESDAY, 13, 15), Service::Catalog, "v2.18.0"),
+                Scheduled {
+                    start: at(TUESDAY, 14, 50),
+                    end: at(TUESDAY, 15, 25),
+                    what: Happening::LostUpstream {
+                        service: Service::Payments,
+                    },
+                },
+                deploy(at(TUESDAY, 16, 45), Service::Orders, "v2.8.0"),
+                Scheduled {
+                    start: at(TUESDAY, 18, 30),
+                    end: at(TUESDAY, 19, 10),
+                    what: Happening::Campaign { factor: 2.0 },
+                },
+            ],
+        }
+    }
+
+    pub fn end(&self) -> i64 {
+        self.start + i64::from(self.days) * 86_400
+    }
+
+    /// The version of a service that runs at a moment.
+    pub fn version(&self, running: Service, now: i64) -> &'static str {
+        let deployed = self.events.iter().filter_map(|event| match event.what {
+            Happening::Deploy { service, version } if service == running && event.start <= now => {
+                Some((event.start, version))
+            }
+            _ => None,
+        });
+        deployed
+            .max_by_key(|&(start, _)| start)
+            .map_or(running.profile().version, |(_, version)| version)
+    }
+
+    /// Whether something a version introduced exists at a moment, because that
+    /// version or a later one was deployed.
+    pub fn released(&self, of: Service, since: Option<&str>, now: i64) -> bool {
+        let Some(since) = since else { return true };
+        self.events.iter().any(|event| match event.what {
+            Happening::Deploy { service, version } => {
+                service == of && version == since && event.start + Scheduled::STARTING <= now
+            }
+            _ => false,
+        })
+    }
+}
+
+impl Scheduled {
+    /// How long a process takes from its first line to its first request.
+    pub const STARTING: i64 = 30;
+
+    /// The service that restarts because of this event, and when.
+    pub fn restart(&self) -> Option<(Service, i64)> {
+        match self.what {
+            Happening::Deploy { service, .. } => Some((service, self.start)),
+            Happening::LostUpstream { service } | Happening::MemoryLeak { service } => {
+                Some((service, self.end - WARM_UP))
+            }
+            Happening::Campaign { .. } | Happening::SlowRoute { .. } => None,
+        }
+    }
+
+    pub fn is_incident(&self) -> bool {
+        !matches!(
+            self.what,
+            Happening::Deploy { .. } | Happening::Campaign { .. }
+        )
+    }
+
+    /// The service at fault, for an incident or a deployment.
+    pub fn service(&self) -> Option<Service> {
+        match self.what {
+            Happening::Deploy { service, .. }
+            | Happening::LostUpstream { service }
+            | Happening::MemoryLeak { service } => Some(service),
+            Happening::SlowRoute { route } => Some(ROUTES[route].service),
+            Happening::Campaign { .. } => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_of_the_demo_overlaps() {
+        let plan = Plan::demo();
+        let mut events = plan.events.clone();
+        events.sort_by_key(|event| event.start);
+        for pair in events.windows(2) {
+            let gap = pair[1].start - pair[0].end;
+            assert!(gap >= 1800, "{pair:?}");
+        }
+        let incidents: Vec<_> = events.iter().filter(|event| event.is_incident()).collect();
+        assert_eq!(incidents.len(), 3);
+        for pair in incidents.windows(2) {
+            assert!(pair[1].start - pair[0].end >= 3600);
+        }
+        for event in &events {
+            assert!(event.start >= plan.start && event.end <= plan.end());
+            assert!(event.start % 30 == 0 && event.end % 30 == 0);
+            assert!(!event.is_incident() || event.start >= plan.start + 86_400);
+        }
+    }
+
+    #[test]
+    fn versions_follow_the_deployments() {
+        let plan = Plan::demo();
+        assert_eq!(plan.version(Service::Catalog, plan.start), "v2.16.4");
+        assert_eq!(plan.version(Service::Catalog, plan.end()), "v2.18.0");
+        assert!(!plan.released(Service::Catalog, Some("v2.18.0"), plan.start));
+        assert!(plan.released(Service::Catalog, Some("v2.18.0"), plan.end()));
+    }
+}

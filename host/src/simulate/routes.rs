@@ -1,0 +1,154 @@
+//! What the routes of the shop do in one tick: how many requests, how many of
+//! them fail, how long they take.
+
+use super::TICK;
+use super::conditions::{Conditions, Fault};
+use super::load;
+use super::noise::{Drift, Noise};
+use super::shop::{ROUTES, Route, Traffic};
+use super::wire::{Calendar, Metrics};
+
+/// One tick of one route.
+#[derive(Clone, Copy, Default)]
+pub struct Sample {
+    pub served: bool,
+    pub requests: u32,
+    /// All failures, and those among them that an incident caused.
+    pub failed: u32,
+    pub faulted: u32,
+    /// Latencies relative to an empty shop on a good day.
+    pub median: f64,
+    pub tail: f64,
+    median_ms: f64,
+    tail_ms: f64,
+}
+
+/// All routes, in the order of [`ROUTES`].
+pub struct Routes {
+    states: Vec<State>,
+    pub samples: [Sample; ROUTES.len()],
+}
+
+struct State {
+    noise: Noise,
+    popularity: Drift,
+    median: Drift,
+    tail: Drift,
+    errors: Drift,
+}
+
+impl Routes {
+    pub fn new(seed: u64) -> Self {
+        let state = |id: usize| State {
+            noise: Noise::new(seed, 100 + id as u64),
+            popularity: Drift::new(0.97, 0.05),
+            median: Drift::new(0.9, 0.045),
+            tail: Drift::new(0.8, 0.08),
+            errors: Drift::new(0.95, 0.35),
+        };
+        Self {
+            states: (0..ROUTES.len()).map(state).collect(),
+            samples: [Sample::default(); ROUTES.len()],
+        }
+    }
+
+    pub fn step(&mut self, demand: f64, conditions: &Conditions) {
+        for (id, route) in ROUTES.iter().enumerate() {
+            let state = &mut self.states[id];
+            let served = conditions.routes[id].served;
+            let popularity = libm::exp(state.popularity.step(&mut state.noise));
+            let requests = match route.traffic {
+                _ if !served => 0,
+                Traffic::Visitors(rate) => {
+                    let mean = rate * demand * popularity * TICK as f64;
+                    state.noise.poisson(mean)
+                }
+                Traffic::PartOf(caller, share) => {
+                    state.noise.binomial(self.samples[caller].requests, share)
+                }
+            };
+            self.samples[id].served = served;
+            self.samples[id].requests = requests;
+        }
+        let crowding = load::crowding(demand);
+        for (id, route) in ROUTES.iter().enumerate().rev() {
+            let (before, behind) = self.samples.split_at_mut(id + 1);
+            let callees = |callee: usize| &behind[callee - id - 1];
+            let fault = &conditions.routes[id];
+            self.states[id].answer(route, fault, crowding, &mut before[id], callees);
+        }
+    }
+
+    /// Writes one row per served route.
+    pub fn write(&self, out: &mut Vec<u8>, calendar: &Calendar, now: i64) {
+        for (route, sample) in ROUTES.iter().zip(&self.samples) {
+            if sample.served {
+                calendar.open(out, now, None, route.service.profile().name);
+                out.extend_from_slice(b",\"route\":\"");
+                out.extend_from_slice(route.name.as_bytes());
+                out.push(b'"');
+                sample.write(Metrics::open(out));
+            }
+        }
+    }
+}
+
+impl State {
+    fn answer<'a>(
+        &mut self,
+        route: &Route,
+        fault: &Fault,
+        crowding: f64,
+        sample: &mut Sample,
+        callee: impl Fn(usize) -> &'a Sample,
+    ) {
+        let noise = &mut self.noise;
+        let wandering = self.median.step(noise);
+        let mut median = crowding * libm::exp(wandering) * fault.median;
+        let mut tail = crowding * libm::exp(wandering + self.tail.step(noise)) * fault.tail;
+        let mut failing = fault.failing;
+        for &(id, share) in route.calls {
+            let below = callee(id);
+            median += share * (below.median - 1.0);
+            tail += share * (below.tail - 1.0);
+            // One retry in twenty saves the caller's answer.
+            if below.requests > 0 {
+                failing += 0.95 * f64::from(below.faulted) / f64::from(below.requests);
+            }
+        }
+        let usual = route.errors * libm::exp(self.errors.step(noise));
+        let requests = f64::from(sample.requests);
+        sample.faulted = noise.binomial(sample.requests, failing.min(1.0));
+        sample.failed = sample.faulted + noise.binomial(sample.requests - sample.faulted, usual);
+        sample.median = median;
+        sample.tail = tail;
+        sample.median_ms =
+            route.median_ms * median * noise.lognormal(0.015 + 0.25 / (requests + 4.0).sqrt());
+        // Below a hundred requests the 99th percentile is the slowest of them:
+        // usually lower than the true one, and at the mercy of chance.
+        let few = (libm::log(2.0 + requests) / libm::log(102.0)).min(1.0);
+        let mut slowest = route.median_ms
+            * tail
+            * libm::pow(route.tail, few)
+            * noise.lognormal(0.06 + 0.55 / (requests + 4.0).sqrt());
+        if noise.chance(0.004) {
+            // Somebody's connection stalled; it means nothing.
+            slowest *= 1.5 + 3.0 * noise.unit();
+        }
+        sample.tail_ms = slowest.max(sample.median_ms);
+    }
+}
+
+impl Sample {
+    /// A route without requests has no latency to report.
+    fn write(&self, mut metrics: Metrics<'_>) {
+        let requests = f64::from(self.requests);
+        metrics.gauge("requests_per_second", requests / TICK as f64, 3);
+        metrics.gauge("error_ratio", f64::from(self.failed) / requests.max(1.0), 5);
+        if self.requests > 0 {
+            metrics.gauge("latency_p50_ms", self.median_ms, 2);
+            metrics.gauge("latency_p99_ms", self.tail_ms, 1);
+        }
+        metrics.close();
+    }
+}

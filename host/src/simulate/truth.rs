@@ -1,0 +1,202 @@
+//! The ground truth: what a detector should have said, and what it should
+//! have kept quiet about.
+
+use std::collections::BTreeSet;
+
+use serde::Serialize;
+
+use super::conditions;
+use super::plan::{Happening, Plan, Scheduled};
+use super::shop::{ROUTES, RouteId, Service};
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Truth {
+    pub incidents: Vec<Incident>,
+    pub harmless: Vec<Harmless>,
+}
+
+/// Times are unix seconds.
+#[derive(Clone, Debug, Serialize)]
+pub struct Incident {
+    pub name: String,
+    pub kind: Kind,
+    /// The fault begins.
+    pub start: i64,
+    /// Users notice from here on, if nobody acts.
+    pub impact: i64,
+    /// The fault is repaired and the service is warm again.
+    pub end: i64,
+    pub at_fault: Vec<Subject>,
+    /// Not at fault, but visibly touched: callers, and the process itself.
+    pub affected: Vec<Subject>,
+    pub description: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    SlowRoute,
+    LostUpstream,
+    MemoryLeak,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct Harmless {
+    pub name: String,
+    pub start: i64,
+    pub end: i64,
+    /// The service deployed, or nothing when the whole shop is concerned.
+    pub service: Option<&'static str>,
+}
+
+/// The labels of a metric row, or those of a route row.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+pub struct Subject {
+    pub service: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub route: Option<&'static str>,
+}
+
+impl Truth {
+    pub fn of(plan: &Plan) -> Self {
+        Self {
+            incidents: plan.events.iter().filter_map(incident).collect(),
+            harmless: plan.events.iter().filter_map(harmless).collect(),
+        }
+    }
+}
+
+fn incident(event: &Scheduled) -> Option<Incident> {
+    let (name, kind, at_fault, touched, description) = match event.what {
+        Happening::Deploy { .. } | Happening::Campaign { .. } => return None,
+        Happening::SlowRoute { route } => (
+            format!("{} slows down", ROUTES[route].name),
+            Kind::SlowRoute,
+            vec![of_route(route)],
+            vec![
+                of_service(ROUTES[route].service),
+                of_service(Service::Postgres),
+            ],
+            format!(
+                "A bad query plan makes {} slower over 25 minutes, its median up to 2.5 times and its 99th percentile up to 4 times.",
+                ROUTES[route].name
+            ),
+        ),
+        Happening::LostUpstream { service } => {
+            let mut at_fault = vec![of_service(service)];
+            at_fault.extend(routes_of(service).map(of_route));
+            (
+                format!("{} loses its acquirer", service.profile().name),
+                Kind::LostUpstream,
+                at_fault,
+                Vec::new(),
+                format!(
+                    "An expired certificate makes requests of {} fail, 1 % at first and 20 % after ten minutes, with error lines never seen before.",
+                    service.profile().name
+                ),
+            )
+        }
+        Happening::MemoryLeak { service } => (
+            format!("{} leaks memory", service.profile().name),
+            Kind::MemoryLeak,
+            vec![of_service(service)],
+            routes_of(service).map(of_route).collect(),
+            format!(
+                "{} keeps about 340 MB an hour that it does not need; collections get slower towards the limit of its container, and it is killed there.",
+                service.profile().name
+            ),
+        ),
+    };
+    let mut affected: BTreeSet<Subject> = touched.into_iter().collect();
+    for (route, profile) in ROUTES.iter().enumerate() {
+        if at_fault.contains(&of_route(route)) {
+            callers(route, &mut affected);
+            affected.insert(of_service(profile.service));
+        }
+    }
+    affected.retain(|subject| !at_fault.contains(subject));
+    Some(Incident {
+        name,
+        kind,
+        start: event.start,
+        impact: conditions::impact(event)?,
+        end: event.end,
+        at_fault,
+        affected: affected.into_iter().collect(),
+        description,
+    })
+}
+
+fn harmless(event: &Scheduled) -> Option<Harmless> {
+    let name = match event.what {
+        Happening::Deploy { service, version } => {
+            format!("deploy {} {version}", service.profile().name)
+        }
+        Happening::Campaign { factor } => format!("campaign, demand times {factor}"),
+        _ => return None,
+    };
+    Some(Harmless {
+        name,
+        start: event.start,
+        end: event.end,
+        service: event.service().map(|service| service.profile().name),
+    })
+}
+
+/// Every route that waits for this one, and the process that serves it: an
+/// open request holds a connection all the way up.
+fn callers(route: RouteId, found: &mut BTreeSet<Subject>) {
+    for (caller, profile) in ROUTES.iter().enumerate() {
+        if profile.calls.iter().any(|&(callee, _)| callee == route) {
+            found.insert(of_route(caller));
+            found.insert(of_service(profile.service));
+            callers(caller, found);
+        }
+    }
+}
+
+fn routes_of(service: Service) -> impl Iterator<Item = RouteId> {
+    (0..ROUTES.len()).filter(move |&route| ROUTES[route].service == service)
+}
+
+fn of_service(service: Service) -> Subject {
+    Subject {
+        service: service.profile().name,
+        route: None,
+    }
+}
+
+fn of_route(route: RouteId) -> Subject {
+    Subject {
+        service: ROUTES[route].service.profile().name,
+        route: Some(ROUTES[route].name),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_truth_names_fault_and_callers() {
+        let truth = Truth::of(&Plan::demo());
+        assert_eq!((truth.incidents.len(), truth.harmless.len()), (3, 7));
+        let lost = &truth.incidents[2];
+        assert_eq!(lost.kind, Kind::LostUpstream);
+        assert!(
+            lost.affected
+                .iter()
+                .any(|s| s.route == Some("POST /api/checkout"))
+        );
+        assert!(
+            lost.affected
+                .iter()
+                .any(|s| s.route == Some("POST /checkout"))
+        );
+        assert!(
+            lost.at_fault
+                .iter()
+                .any(|s| s.route == Some("POST /payments/refund"))
+        );
+    }
+}
