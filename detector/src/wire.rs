@@ -1,0 +1,183 @@
+//! Bytes to events: one format per file. What cannot be read is a [`Problem`] that names line and field;
+//! the good lines around it are still read.
+//!
+//! All formats take a byte order mark at the start, lines that end in `\n` or `\r\n`, and a last line
+//! without its end. Times are RFC 3339, or `2026-11-20 09:00:00` with or without a zone (UTC where there is
+//! none), or a number since 1970: seconds, milliseconds, microseconds or nanoseconds, told apart by their
+//! magnitude (below 10^11, 10^14, 10^17, and above). They are passed on as they are, in any order.
+//!
+//! Rows without a time are one interval apart, until a row of the same input states a time; from then on a
+//! row without one belongs to the moment of the row before it.
+
+pub mod csv;
+mod lines;
+pub mod ndjson;
+pub mod text;
+mod time;
+
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Event, Label, Subject, Timestamp};
+use crate::scorer::{Input, Problem};
+
+/// The formats of input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Format {
+    /// One JSON object a line: our own events.
+    Ndjson,
+    /// Comma-separated values with a header row.
+    Csv,
+    /// Plain log lines.
+    Text,
+}
+
+/// One row of the input.
+#[derive(Debug)]
+pub enum Row<'a> {
+    /// An event.
+    Event(Event<'a>),
+    /// A row without content, for example a blank line of a log: nothing is lost, and nothing is said.
+    Blank,
+    /// A row that could not be read.
+    Bad(Problem),
+}
+
+/// Longer lines are a problem, not an event: memory is bounded by configuration, never by input.
+pub const MAX_LINE_BYTES: usize = 1 << 20;
+
+/// A format's reader: bytes in, in chunks cut anywhere, rows out in order.
+#[derive(Debug)]
+pub struct Reader {
+    decoder: Decoder,
+    clock: Clock,
+}
+
+#[derive(Debug)]
+enum Decoder {
+    Ndjson(ndjson::Ndjson),
+    /// Boxed for its size: a table of states is part of it.
+    Csv(Box<csv::Csv>),
+    Text(text::Text),
+}
+
+impl Reader {
+    /// A reader of one input; rows without a time come after `last`, the time of the last event before it.
+    pub fn new(input: &Input, last: Option<Timestamp>) -> Self {
+        Reader {
+            decoder: match input.format {
+                Format::Ndjson => Decoder::Ndjson(ndjson::Ndjson::new()),
+                Format::Csv => Decoder::Csv(Box::new(csv::Csv::new(input))),
+                Format::Text => Decoder::Text(text::Text::new(input)),
+            },
+            clock: Clock {
+                last,
+                interval: input.interval_seconds.seconds(),
+                stated: false,
+                assumed: false,
+            },
+        }
+    }
+
+    /// Reads a chunk and hands on every row that is complete.
+    pub fn read(&mut self, chunk: &[u8], each: &mut dyn FnMut(Row<'_>)) {
+        match &mut self.decoder {
+            Decoder::Ndjson(ndjson) => ndjson.read(chunk, &mut self.clock, each),
+            Decoder::Csv(csv) => csv.read(chunk, &mut self.clock, each),
+            Decoder::Text(text) => text.read(chunk, &mut self.clock, each),
+        }
+    }
+
+    /// The input is over: hands on what is left, for example a last line without its end.
+    pub fn finish(&mut self, each: &mut dyn FnMut(Row<'_>)) {
+        match &mut self.decoder {
+            Decoder::Ndjson(ndjson) => ndjson.finish(&mut self.clock, each),
+            Decoder::Csv(csv) => csv.finish(&mut self.clock, each),
+            Decoder::Text(text) => text.finish(&mut self.clock, each),
+        }
+    }
+
+    /// The interval that is assumed between rows without a time, in seconds.
+    pub fn interval_seconds(&self) -> f64 {
+        self.clock.interval
+    }
+
+    /// Whether some rows had no time, so that an interval was assumed.
+    pub fn assumed_interval(&self) -> bool {
+        self.clock.assumed
+    }
+}
+
+/// Gives a time to rows that have none: one interval after the row before, or the same moment where the
+/// input does state times (a stack trace belongs to the line above it).
+#[derive(Debug)]
+pub(crate) struct Clock {
+    last: Option<Timestamp>,
+    interval: f64,
+    stated: bool,
+    assumed: bool,
+}
+
+impl Clock {
+    /// The time of a row, from what the row says.
+    pub(crate) fn time(&mut self, stated: Option<Timestamp>) -> Timestamp {
+        self.assumed |= stated.is_none() && !self.stated;
+        self.pass(stated)
+    }
+
+    /// A row that is no event still takes its place in time: the rows after it are where they would have been.
+    pub(crate) fn pass(&mut self, stated: Option<Timestamp>) -> Timestamp {
+        self.stated |= stated.is_some();
+        let time = match (stated, self.last) {
+            (Some(time), _) => time,
+            (None, None) => Timestamp::default(),
+            (None, Some(last)) if self.stated => last,
+            (None, Some(last)) => last.plus_seconds(self.interval),
+        };
+        self.last = Some(time);
+        time
+    }
+}
+
+/// The same allocation for rows of another lifetime: a `Vec` that is empty borrows nothing, and collecting
+/// one in place keeps its memory.
+fn recycle<A, B>(mut spent: Vec<A>) -> Vec<B> {
+    spent.clear();
+    spent.into_iter().filter_map(|_| None).collect()
+}
+
+/// Hands over a subject of these labels.
+///
+/// [`Subject::new`] borrows a slice for as long as its labels live, after which a buffer that outlives the row
+/// is of no more use: the labels of a row are put in order in a copy, on the stack unless there are many.
+fn with_subject(labels: &[Label<'_>], then: impl FnOnce(Subject<'_>)) {
+    let mut few = [Label { name: "", value: "" }; 12];
+    if let Some(few) = few.get_mut(..labels.len()) {
+        few.copy_from_slice(labels);
+        then(Subject::new(few));
+    } else {
+        then(Subject::new(&mut labels.to_vec()));
+    }
+}
+
+/// What was found, in quotes and short enough for a message.
+fn quote(found: &str) -> String {
+    const LONGEST: usize = 40;
+    match found.char_indices().nth(LONGEST) {
+        Some((cut, _)) => format!("{:?}", format!("{}…", found.get(..cut).unwrap_or(found))),
+        None => format!("{found:?}"),
+    }
+}
+
+fn too_long(line: u64) -> Problem {
+    Problem {
+        line,
+        field: None,
+        message: format!(
+            "the line is longer than {MAX_LINE_BYTES} bytes and was skipped: split it, or cut its longest part"
+        ),
+    }
+}

@@ -1,0 +1,247 @@
+//! What holds for every format, and how the tests of each format read an input.
+
+use proptest::prelude::*;
+
+use super::{Format, MAX_LINE_BYTES, Reader, Row, recycle};
+use crate::event::{Event, Subject, Timestamp};
+use crate::scorer::Input;
+
+/// The rows of an input that comes in these chunks, one line of text each.
+pub(super) fn rows_of_chunks(input: &Input, chunks: &[&[u8]]) -> Vec<String> {
+    let mut rows = Vec::new();
+    let mut reader = Reader::new(input, None);
+    for chunk in chunks {
+        reader.read(chunk, &mut |row| rows.push(shown(&row)));
+    }
+    reader.finish(&mut |row| rows.push(shown(&row)));
+    rows
+}
+
+pub(super) fn rows(input: &Input, bytes: &[u8]) -> Vec<String> {
+    rows_of_chunks(input, &[bytes])
+}
+
+/// The rows of an input of this format, which are the same wherever it is cut in two.
+pub(super) fn check(format: Format, text: &str, expected: &[&str]) {
+    check_input(&Input::new(format), text.as_bytes(), expected);
+}
+
+pub(super) fn check_input(input: &Input, bytes: &[u8], expected: &[&str]) {
+    assert_eq!(rows(input, bytes), expected, "of {:?}", String::from_utf8_lossy(bytes));
+    if bytes.len() < 2_000 {
+        for cut in 0..=bytes.len() {
+            let (left, right) = bytes.split_at(cut);
+            assert_eq!(rows_of_chunks(input, &[left, right]), expected, "cut at {cut}");
+        }
+        let single: Vec<&[u8]> = bytes.chunks(1).collect();
+        assert_eq!(rows_of_chunks(input, &single), expected, "byte by byte");
+    }
+}
+
+fn shown(row: &Row<'_>) -> String {
+    match row {
+        Row::Event(Event::Sample(sample)) => {
+            let mut text = format!("{}{}", sample.time, labels(&sample.subject));
+            for value in sample.values {
+                text.push_str(&format!(" {}={}", value.metric, value.value.value()));
+            }
+            text
+        }
+        Row::Event(Event::Log(record)) => {
+            let level = record.level.map_or("-", crate::event::Level::name);
+            let session = record.session.map_or(String::new(), |session| format!(" <{session}>"));
+            format!(
+                "{}{} {level}{session}: {}",
+                record.time,
+                labels(&record.subject),
+                record.message
+            )
+        }
+        Row::Blank => "blank".to_owned(),
+        Row::Bad(problem) => {
+            let field = problem
+                .field
+                .as_deref()
+                .map_or(String::new(), |field| format!(" [{field}]"));
+            format!("line {}{field}: {}", problem.line, problem.message)
+        }
+    }
+}
+
+fn labels(subject: &Subject<'_>) -> String {
+    let labels: Vec<_> = subject
+        .labels()
+        .iter()
+        .map(|label| format!("{}={}", label.name, label.value))
+        .collect();
+    if labels.is_empty() {
+        String::new()
+    } else {
+        format!(" {{{}}}", labels.join(" "))
+    }
+}
+
+#[test]
+fn memory_is_used_again() {
+    let mut spent: Vec<&'static str> = Vec::with_capacity(10);
+    spent.push("a");
+    let at = spent.as_ptr();
+    let again: Vec<&str> = recycle(spent);
+    assert_eq!((again.len(), again.capacity(), again.as_ptr()), (0, 10, at));
+}
+
+#[test]
+fn rows_without_a_time_are_an_interval_apart_after_the_last_event() {
+    let mut input = Input::new(Format::Text);
+    input.interval_seconds = 0.5.try_into().unwrap();
+    let mut reader = Reader::new(&input, Some(Timestamp::from_seconds(100)));
+    let mut times = Vec::new();
+    reader.read(b"one\ntwo\n", &mut |row| times.push(shown(&row)));
+    assert_eq!(times, ["1970-01-01T00:01:40.5Z -: one", "1970-01-01T00:01:41Z -: two"]);
+    assert!(reader.assumed_interval());
+}
+
+#[test]
+fn once_a_time_is_stated_rows_without_one_share_it() {
+    let mut reader = Reader::new(&Input::new(Format::Text), None);
+    let mut times = Vec::new();
+    reader.read(b"2026-11-20T09:00:00Z failed\n  at main\n  at start\n", &mut |row| {
+        times.push(shown(&row));
+    });
+    assert_eq!(
+        times,
+        [
+            "2026-11-20T09:00:00Z -: failed",
+            "2026-11-20T09:00:00Z -:   at main",
+            "2026-11-20T09:00:00Z -:   at start",
+        ]
+    );
+    assert!(!reader.assumed_interval());
+}
+
+#[test]
+fn a_bad_row_takes_its_place_in_time_and_assumes_nothing() {
+    check(
+        Format::Ndjson,
+        "{\"a\":1}\n{\n{\"a\":2}\n",
+        &[
+            "1970-01-01T00:00:00Z a=1",
+            "line 2: EOF while parsing an object at column 1",
+            "1970-01-01T00:02:00Z a=2",
+        ],
+    );
+    let mut reader = Reader::new(&Input::new(Format::Ndjson), None);
+    reader.read(b"{\n", &mut |_| {});
+    assert!(!reader.assumed_interval());
+}
+
+#[test]
+fn a_long_line_is_one_problem() {
+    let message = "the line is longer than 1048576 bytes and was skipped: split it, or cut its longest part";
+    let full = "x".repeat(MAX_LINE_BYTES);
+    let text = format!("one\n{full}y\n{full}{full}\ntwo\n{full}");
+    let input = Input::new(Format::Text);
+    let found = rows(&input, text.as_bytes());
+    assert_eq!(found.len(), 5);
+    assert_eq!(found[1], format!("line 2: {message}"));
+    assert_eq!(found[2], format!("line 3: {message}"));
+    assert_eq!(found[3], "1970-01-01T00:03:00Z -: two");
+    assert_eq!(found[4], format!("1970-01-01T00:04:00Z -: {full}"));
+    for size in [1_000, 65_536, MAX_LINE_BYTES, MAX_LINE_BYTES + 1] {
+        let chunks: Vec<&[u8]> = text.as_bytes().chunks(size).collect();
+        assert_eq!(rows_of_chunks(&input, &chunks), found);
+    }
+}
+
+fn format() -> impl Strategy<Value = Format> {
+    prop_oneof![Just(Format::Ndjson), Just(Format::Csv), Just(Format::Text)]
+}
+
+/// Pieces of all formats, so that random inputs get past the first byte.
+fn piece() -> impl Strategy<Value = Vec<u8>> {
+    const PIECES: &[&str] = &[
+        "\n",
+        "\r\n",
+        "\r",
+        "\"",
+        ",",
+        ";",
+        "\u{feff}",
+        "timestamp,cpu,host\n",
+        "time;a;a;\n",
+        "2026-11-20 09:00:00,1.5,web\n",
+        "1795165200,NaN,\"we\nb\"\n",
+        "{\"ts\":\"2026-11-20T09:00:00.5+01:00\",\"cpu\":4e1,\"host\":\"w\\u00e9b\"}\n",
+        "{\"msg\":\"up\",\"level\":30,\"labels\":{\"a\":\"b\"},\"metrics\":{\"x\":1,\"x\":2},\"id\":[1,{}]}\n",
+        "{\"time\":1e300,\"metrics\":[]",
+        "Nov 20 09:00:00 db01 postgres[71]: ERROR: no",
+        "<11>1 2026-11-20T09:00:00Z db01 app - - - hi\n",
+        "[20/Nov/2026:09:00:00 +0100] \"GET",
+        "[Fri Nov 20 09:00:00.1 2026] [core:error] [pid 7]",
+        "11-20 09:00:00.123  1702  2395 D Tag: x\n",
+        "I1120 09:00:00.123456   1 main.rs:3] x\n",
+        "261120 090000 148 INFO dfs: x\n",
+        "26/11/20 09:00:00 WARN x\n",
+        "1795165200.25 level=error service=\"cart\" é\n",
+        "[11.20 09:00:00] [",
+        "E/",
+        "\u{0}",
+        "9999-99-99T99:99:99.999999999999+99:99",
+        "0000-01-01 00:00",
+    ];
+    prop_oneof![
+        6 => proptest::sample::select(PIECES).prop_map(|piece| piece.as_bytes().to_vec()),
+        1 => proptest::collection::vec(any::<u8>(), 0..12),
+    ]
+}
+
+/// An input of such pieces, with a few bytes of it changed.
+fn bytes() -> impl Strategy<Value = Vec<u8>> {
+    let changes = proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..4);
+    (proptest::collection::vec(piece(), 0..12), changes).prop_map(|(pieces, changes)| {
+        let mut bytes = pieces.concat();
+        for (at, byte) in changes {
+            if !bytes.is_empty() {
+                let at = at.index(bytes.len());
+                bytes[at] = byte;
+            }
+        }
+        bytes
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    #[test]
+    fn rows_are_the_same_wherever_an_input_is_cut(
+        format in format(),
+        bytes in bytes(),
+        cuts in proptest::collection::vec(any::<prop::sample::Index>(), 0..4),
+        subject in proptest::option::of(Just(vec!["host".to_owned(), "a".to_owned()])),
+    ) {
+        let mut input = Input::new(format);
+        input.subject = subject;
+        let mut cuts: Vec<usize> = cuts.iter().map(|cut| cut.index(bytes.len() + 1)).collect();
+        cuts.extend([0, bytes.len()]);
+        cuts.sort_unstable();
+        let chunks: Vec<&[u8]> = cuts.windows(2).map(|cut| &bytes[cut[0]..cut[1]]).collect();
+        prop_assert_eq!(rows_of_chunks(&input, &chunks), rows(&input, &bytes));
+    }
+
+    #[test]
+    fn names_are_there_once(format in format(), bytes in bytes()) {
+        let mut reader = Reader::new(&Input::new(format), None);
+        let mut check = |row: Row<'_>| {
+            if let Row::Event(Event::Sample(sample)) = row {
+                let mut names: Vec<_> = sample.values.iter().map(|value| value.metric).collect();
+                names.sort_unstable();
+                assert!(!names.is_empty() && names.windows(2).all(|pair| pair[0] != pair[1]));
+                let labels = sample.subject.labels();
+                assert!(labels.windows(2).all(|pair| pair[0].name < pair[1].name));
+            }
+        };
+        reader.read(&bytes, &mut check);
+        reader.finish(&mut check);
+    }
+}

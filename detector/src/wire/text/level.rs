@@ -1,0 +1,156 @@
+//! Where a log line says how severe it is. In prose `error` is a word like any other; a level is written in
+//! capitals, in brackets, or after `level=`.
+
+use crate::event::Level;
+
+/// A level, and how much of the start of the text it takes up when it stands there alone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) level: Level,
+    /// The length of the prefix that says the level and nothing else; 0 when it is not at the start.
+    pub(super) prefix: usize,
+}
+
+/// The level among the first words of a text; a line without a time has fewer places for one.
+pub(super) fn find(text: &str, after_time: bool) -> Option<Found> {
+    const FAR: usize = 120;
+    let mut words = if after_time { 8 } else { 1 };
+    let mut prose = 0;
+    let mut at = 0;
+    while words > 0 && at < FAR {
+        let rest = text.get(at..)?;
+        let word = first_word(rest);
+        if let Some((level, length)) = of_word(word) {
+            let prefix = if at == 0 { length } else { 0 };
+            return Some(Found { level, prefix });
+        }
+        let bracketed = word.starts_with('[');
+        words -= usize::from(after_time || !bracketed);
+        // Two words of prose are the message, and whatever comes in it is part of it.
+        prose += usize::from(is_prose(word));
+        if prose == 2 || word.starts_with('"') {
+            return None;
+        }
+        let next = rest.get(word.len()..)?;
+        at += word.len() + (next.len() - next.trim_start().len());
+        if next.trim_start().is_empty() {
+            return None;
+        }
+    }
+    None
+}
+
+/// Whether a text begins with a space and a level in capitals.
+pub(super) fn stands_at(text: &[u8]) -> Option<()> {
+    let text = text.strip_prefix(b" ")?.trim_ascii_start();
+    let length = text.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
+    capitals(std::str::from_utf8(text.get(..length)?).ok()?).map(|_| ())
+}
+
+/// The letters of Android and klog.
+pub(super) fn of_android(letter: u8) -> Option<Level> {
+    Some(match letter {
+        b'V' => Level::Trace,
+        b'D' => Level::Debug,
+        b'I' => Level::Info,
+        b'W' => Level::Warn,
+        b'E' => Level::Error,
+        b'F' | b'A' => Level::Fatal,
+        _ => return None,
+    })
+}
+
+/// The numbers of syslog (RFC 5424), of which a priority holds the lowest three bits.
+pub(super) fn of_priority(priority: u16) -> Level {
+    match priority & 7 {
+        0..=2 => Level::Fatal,
+        3 => Level::Error,
+        4 => Level::Warn,
+        5 => Level::Notice,
+        6 => Level::Info,
+        _ => Level::Debug,
+    }
+}
+
+/// A word up to the next space, or a part in brackets that may hold some.
+fn first_word(text: &str) -> &str {
+    let from = match text.as_bytes().first() {
+        Some(b'[') => text.bytes().take(120).position(|byte| byte == b']').unwrap_or(0),
+        _ => 0,
+    };
+    let rest = text.as_bytes().get(from..).unwrap_or_default();
+    let length = rest
+        .iter()
+        .position(|byte| matches!(byte, b' ' | b'\t'))
+        .unwrap_or(rest.len());
+    text.get(..from + length).unwrap_or(text)
+}
+
+/// The level that a word is, and the length of what says only that; 0 when the word says more.
+fn of_word(word: &str) -> Option<(Level, usize)> {
+    match word.as_bytes().first()? {
+        b'[' => {
+            let (inside, after) = word.get(1..)?.split_once(']')?;
+            let name = inside.rsplit_once(':').map_or(inside, |(_, name)| name).trim();
+            let length = if name.len() == inside.trim().len() {
+                word.len() - after.len()
+            } else {
+                0
+            };
+            Some((bracketed(name)?, length))
+        }
+        b'<' => {
+            let (inside, after) = word.get(1..)?.split_once('>')?;
+            Some((bracketed(inside)?, word.len() - after.len()))
+        }
+        b'A'..=b'Z' => {
+            let length = word.bytes().take_while(u8::is_ascii_uppercase).count();
+            let (name, after) = word.split_at_checked(length)?;
+            if let Some(tag) = after.strip_prefix('/')
+                && let [letter] = name.as_bytes()
+            {
+                return is_tag(tag).then_some(()).and_then(|()| Some((of_android(*letter)?, 2)));
+            }
+            let length = match after.as_bytes() {
+                [] => length,
+                [b':' | b',' | b'|', ..] => length + 1,
+                [b']', ..] => 0,
+                _ => return None,
+            };
+            Some((capitals(name)?, length))
+        }
+        b'l' | b's' => {
+            let (key, value) = word.split_once('=')?;
+            if !matches!(key, "level" | "lvl" | "severity") {
+                return None;
+            }
+            let value = value.trim_matches(['"', '\'', ',', ';']);
+            Some((Level::parse(value)?, word.len()))
+        }
+        _ => None,
+    }
+}
+
+/// A single letter is too little to go by.
+fn capitals(name: &str) -> Option<Level> {
+    (name.len() >= 3).then(|| Level::parse(name)).flatten()
+}
+
+/// `[config]` is what a line is about, not how severe it is.
+fn bracketed(name: &str) -> Option<Level> {
+    let is_word = matches!(name, "config" | "fine" | "finer" | "finest");
+    if is_word { None } else { capitals(name) }
+}
+
+/// `Tag:` or `Tag(`, as in `E/Tag( 123): …`, unlike in `I/O error`.
+fn is_tag(text: &str) -> bool {
+    let length = text
+        .bytes()
+        .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'))
+        .count();
+    length >= 2 && matches!(text.as_bytes().get(length), Some(b':' | b'('))
+}
+
+fn is_prose(word: &str) -> bool {
+    word.bytes().all(|byte| byte.is_ascii_alphabetic()) && word.bytes().any(|byte| byte.is_ascii_lowercase())
+}

@@ -1,0 +1,340 @@
+//! The time at the start of a log line, in the layouts that cannot be taken for anything else.
+
+use super::super::time::{self, Cursor};
+use super::level;
+use crate::event::{Level, Timestamp};
+
+/// A time at the start of a line, and what its layout settles with it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Stamp<'a> {
+    pub(super) time: Timestamp,
+    /// What follows it.
+    pub(super) rest: &'a [u8],
+    pub(super) level: Option<Level>,
+    pub(super) layout: Layout,
+}
+
+/// What may come after a time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Layout {
+    /// `Nov 20 09:00:00`: host and program.
+    Syslog,
+    /// `2026-11-20T09:00:00Z`: host and program, if that is what it looks like.
+    Iso,
+    /// Anything else.
+    Other,
+}
+
+/// The time that a line begins with.
+pub(super) fn leading(line: &[u8], year: i16) -> Option<Stamp<'_>> {
+    let mut cursor = Cursor(line);
+    // Logs of supercomputers have a dash for "no alert" before the Unix time.
+    let dash = cursor.literal(b"- ").is_some();
+    let bracket = !dash && cursor.byte(b'[').is_some();
+    let quote = !bracket && !dash && key(&mut cursor) && cursor.byte(b'"').is_some();
+    let mut stamp = match cursor.0 {
+        _ if dash => alert(cursor),
+        [b'0'..=b'9', ..] => of_digits(cursor, year, bracket),
+        [b'A'..=b'Z', ..] => of_names(cursor, year),
+        _ => None,
+    }?;
+    let mut rest = Cursor(stamp.rest);
+    if bracket {
+        let closed = rest.byte(b']').is_some();
+        // A number alone is a time only when the brackets hold nothing else.
+        if !closed && stamp.layout != Layout::Iso {
+            return None;
+        }
+        stamp.layout = Layout::Other;
+    } else if quote {
+        rest.byte(b'"')?;
+    }
+    if rest.0.first().is_some_and(u8::is_ascii_alphanumeric) {
+        return None;
+    }
+    stamp.rest = rest.0;
+    Some(stamp)
+}
+
+/// The time of an access log, which stands in brackets after host and user: what is before it, the time, and
+/// what is after it.
+pub(super) fn within(line: &str) -> Option<(&str, Timestamp, &str)> {
+    const FAR: usize = 200;
+    const TRIES: usize = 3;
+    let near = line.as_bytes().get(..FAR).unwrap_or(line.as_bytes());
+    memchr::memchr_iter(b'[', near).take(TRIES).find_map(|at| {
+        let (before, after) = line.split_at_checked(at)?;
+        let mut cursor = Cursor(after.as_bytes());
+        cursor.byte(b'[')?;
+        let time = common_log(&mut cursor)?;
+        cursor.byte(b']')?;
+        let rest = line.get(line.len().checked_sub(cursor.0.len())?..)?;
+        Some((before, time, rest.trim_start()))
+    })
+}
+
+fn key(cursor: &mut Cursor<'_>) -> bool {
+    ["time=", "ts=", "timestamp="]
+        .iter()
+        .any(|key| cursor.literal(key.as_bytes()).is_some())
+}
+
+fn of_digits(mut cursor: Cursor<'_>, year: i16, bracket: bool) -> Option<Stamp<'_>> {
+    let (time, layout) = match cursor.0 {
+        [_, _, _, _, b'-' | b'/', ..] => (cursor.date_time()?, Layout::Iso),
+        [_, _, b'-', ..] => return android(cursor, year),
+        [_, _, b'/', _, _, b'/', ..] => (spark(&mut cursor)?, Layout::Other),
+        [_, _, b'/', ..] if bracket => (common_log(&mut cursor)?, Layout::Other),
+        [_, _, b'.', ..] if bracket => (proxifier(&mut cursor, year)?, Layout::Other),
+        [_, _, _, _, _, _, b' ', ..] => (hdfs(&mut cursor)?, Layout::Other),
+        _ => (unix(&mut cursor)?, Layout::Other),
+    };
+    Some(Stamp {
+        time,
+        rest: cursor.0,
+        level: None,
+        layout,
+    })
+}
+
+fn of_names(cursor: Cursor<'_>, year: i16) -> Option<Stamp<'_>> {
+    if let [b'I' | b'W' | b'E' | b'F', b'0' | b'1', ..] = cursor.0 {
+        return klog(cursor, year);
+    }
+    let mut cursor = cursor;
+    let mut layout = Layout::Syslog;
+    let time = match syslog(&mut cursor, year) {
+        Some(time) => time,
+        None => {
+            layout = Layout::Other;
+            apache(&mut cursor)?
+        }
+    };
+    Some(Stamp {
+        time,
+        rest: cursor.0,
+        level: None,
+        layout,
+    })
+}
+
+/// `1795165200 2026.11.20` after a dash; the date makes it certain.
+fn alert(mut cursor: Cursor<'_>) -> Option<Stamp<'_>> {
+    let time = unix(&mut cursor)?;
+    matches!(cursor.0, [b' ', _, _, _, _, b'.', _, _, b'.', ..]).then_some(Stamp {
+        time,
+        rest: cursor.0,
+        level: None,
+        layout: Layout::Other,
+    })
+}
+
+/// `11-20 09:00:00.123  1702  2395 D`; the process, the thread and the level may be missing, the decimals
+/// may not, because without them it could be anything.
+fn android(mut cursor: Cursor<'_>, year: i16) -> Option<Stamp<'_>> {
+    let month = cursor.digits(2)?;
+    cursor.byte(b'-')?;
+    let day = cursor.digits(2)?;
+    cursor.byte(b' ')?;
+    if cursor.0.get(8) != Some(&b'.') {
+        return None;
+    }
+    let clock = cursor.time_of_day()?;
+    let time = time::moment(date(year, month, day)?, clock, 0)?;
+    let mut level = None;
+    let mut process = cursor;
+    if let Some(letter) = threads(&mut process)
+        && let Some(found) = level::of_android(letter)
+        && process.0.first() == Some(&b' ')
+    {
+        cursor = process;
+        level = Some(found);
+    }
+    Some(Stamp {
+        time,
+        rest: cursor.0,
+        level,
+        layout: Layout::Other,
+    })
+}
+
+/// `  1702  2395 D`.
+fn threads(cursor: &mut Cursor<'_>) -> Option<u8> {
+    for _ in 0..2 {
+        cursor.spaces()?;
+        cursor.run_of_digits()?;
+    }
+    cursor.spaces()?;
+    cursor.one_of(b"VDIWEFA")
+}
+
+/// `I1120 09:00:00.123456   1`.
+fn klog(mut cursor: Cursor<'_>, year: i16) -> Option<Stamp<'_>> {
+    let letter = cursor.one_of(b"IWEF")?;
+    let month = cursor.digits(2)?;
+    let day = cursor.digits(2)?;
+    cursor.byte(b' ')?;
+    if cursor.0.get(8) != Some(&b'.') {
+        return None;
+    }
+    let clock = cursor.time_of_day()?;
+    let mut thread = cursor;
+    if thread.spaces().and_then(|()| thread.run_of_digits()).is_some() && thread.0.first() == Some(&b' ') {
+        cursor = thread;
+    }
+    Some(Stamp {
+        time: time::moment(date(year, month, day)?, clock, 0)?,
+        rest: cursor.0,
+        level: level::of_android(letter),
+        layout: Layout::Other,
+    })
+}
+
+/// `26/11/20 09:00:00` before a level.
+fn spark(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
+    let year = cursor.digits(2)?;
+    cursor.byte(b'/')?;
+    let month = cursor.digits(2)?;
+    cursor.byte(b'/')?;
+    let day = cursor.digits(2)?;
+    cursor.byte(b' ')?;
+    let clock = cursor.time_of_day()?;
+    level::stands_at(cursor.0)?;
+    time::moment(time::date(2000 + year, month, day)?, clock, 0)
+}
+
+/// `261120 090000 148` before a level.
+fn hdfs(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
+    let (year, month, day) = (cursor.digits(2)?, cursor.digits(2)?, cursor.digits(2)?);
+    cursor.byte(b' ')?;
+    let (hour, minute, second) = (cursor.digits(2)?, cursor.digits(2)?, cursor.digits(2)?);
+    cursor.byte(b' ')?;
+    cursor.run_of_digits()?;
+    level::stands_at(cursor.0)?;
+    let clock = jiff::civil::Time::new(
+        hour.try_into().ok()?,
+        minute.try_into().ok()?,
+        second.try_into().ok()?,
+        0,
+    );
+    time::moment(time::date(2000 + year, month, day)?, clock.ok()?, 0)
+}
+
+/// `11.20 09:00:00`.
+fn proxifier(cursor: &mut Cursor<'_>, year: i16) -> Option<Timestamp> {
+    let month = cursor.digits(2)?;
+    cursor.byte(b'.')?;
+    let day = cursor.digits(2)?;
+    cursor.byte(b' ')?;
+    let clock = cursor.time_of_day()?;
+    time::moment(date(year, month, day)?, clock, 0)
+}
+
+/// `20/Nov/2026:09:00:00 +0100`.
+fn common_log(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
+    let day = cursor.digits(2)?;
+    cursor.byte(b'/')?;
+    let month = month(cursor)?;
+    cursor.byte(b'/')?;
+    let year = cursor.digits(4)?;
+    cursor.byte(b':')?;
+    let clock = cursor.time_of_day()?;
+    let offset = cursor.zone().unwrap_or(0);
+    time::moment(time::date(year, month, day)?, clock, offset)
+}
+
+/// Seconds of nine or ten digits with or without decimals, or thirteen digits of milliseconds, in the years
+/// 1985 to 2128.
+fn unix(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
+    let digits = cursor.run_of_digits()?;
+    let count: i64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    let time = match digits.len() {
+        9 | 10 if (500_000_000..5_000_000_000).contains(&count) => {
+            Timestamp::from_nanos(count.checked_mul(1_000_000_000)?.checked_add(cursor.decimals())?)
+        }
+        13 if (500_000_000_000..5_000_000_000_000).contains(&count) => time::from_integer(count)?,
+        _ => return None,
+    };
+    matches!(cursor.0.first(), None | Some(b' ' | b']' | b'\t')).then_some(time)
+}
+
+/// `Nov 20 09:00:00` or `Nov  1 2026 09:00:00`.
+fn syslog(cursor: &mut Cursor<'_>, year: i16) -> Option<Timestamp> {
+    let mut ahead = *cursor;
+    let (date, clock) = month_and_day(&mut ahead, year)?;
+    *cursor = ahead;
+    time::moment(date, clock, 0)
+}
+
+/// `Fri Nov 20 09:00:00.123456 2026`.
+fn apache(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
+    let weekday = cursor.0.get(..3)?;
+    [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"]
+        .iter()
+        .any(|day| *day == weekday)
+        .then_some(())?;
+    cursor.literal(weekday)?;
+    cursor.byte(b' ')?;
+    let month = month(cursor)?;
+    let day = day(cursor)?;
+    cursor.byte(b' ')?;
+    let clock = cursor.time_of_day()?;
+    cursor.byte(b' ')?;
+    let year = cursor.digits(4)?;
+    time::moment(time::date(year, month, day)?, clock, 0)
+}
+
+fn month_and_day(cursor: &mut Cursor<'_>, year: i16) -> Option<(jiff::civil::Date, jiff::civil::Time)> {
+    let month = month(cursor)?;
+    let day = day(cursor)?;
+    cursor.byte(b' ')?;
+    let mut with_year = *cursor;
+    if let Some(stated) = with_year.digits(4)
+        && with_year.byte(b' ').is_some()
+    {
+        *cursor = with_year;
+        return Some((time::date(stated, month, day)?, cursor.time_of_day()?));
+    }
+    Some((date(year, month, day)?, cursor.time_of_day()?))
+}
+
+/// ` 20`, `  1` or ` 1`.
+fn day(cursor: &mut Cursor<'_>) -> Option<i32> {
+    cursor.spaces()?;
+    let mut two = *cursor;
+    if let Some(day) = two.digits(2) {
+        *cursor = two;
+        return Some(day);
+    }
+    cursor.digits(1)
+}
+
+fn month(cursor: &mut Cursor<'_>) -> Option<i32> {
+    let month = match cursor.0.get(..3)? {
+        b"Jan" => 1,
+        b"Feb" => 2,
+        b"Mar" => 3,
+        b"Apr" => 4,
+        b"May" => 5,
+        b"Jun" => 6,
+        b"Jul" => 7,
+        b"Aug" => 8,
+        b"Sep" => 9,
+        b"Oct" => 10,
+        b"Nov" => 11,
+        b"Dec" => 12,
+        _ => return None,
+    };
+    cursor.0 = cursor.0.get(3..)?;
+    Some(month)
+}
+
+/// A date in a year that the line does not name: where that year turns out to have no 29 February, the day
+/// after the 28th is the first of March.
+fn date(year: i16, month: i32, day: i32) -> Option<jiff::civil::Date> {
+    time::date(year.into(), month, day).or_else(|| {
+        (month == 2 && day == 29)
+            .then(|| time::date(year.into(), 3, 1))
+            .flatten()
+    })
+}

@@ -1,0 +1,291 @@
+use super::super::tests::{check_input, rows};
+use crate::scorer::Input;
+use crate::wire::Format;
+
+fn input() -> Input {
+    let mut input = Input::new(Format::Text);
+    input.year = 2026;
+    input
+}
+
+fn each(cases: &[(&str, &str)]) {
+    for (line, expected) in cases {
+        check_input(&input(), line.as_bytes(), &[expected]);
+    }
+}
+
+#[test]
+fn iso_times() {
+    each(&[
+        ("2026-11-20T09:00:00Z up", "2026-11-20T09:00:00Z -: up"),
+        ("2026-11-20t09:00:00z up", "2026-11-20T09:00:00Z -: up"),
+        (
+            "2026-11-20T09:00:00.123456789123+01:00 up",
+            "2026-11-20T08:00:00.123456789Z -: up",
+        ),
+        ("2026-11-20 09:00:00,250 up", "2026-11-20T09:00:00.25Z -: up"),
+        ("2026-11-20 09:00:00 -0530 up", "2026-11-20T14:30:00Z -: up"),
+        (
+            "2026-11-20 09:00:00 UTC [71] LOG:  ready",
+            "2026-11-20T09:00:00Z -: [71] LOG:  ready",
+        ),
+        ("2026-11-20 09:00 up", "2026-11-20T09:00:00Z -: up"),
+        ("2026-11-20 09:00:00 - 5 left", "2026-11-20T09:00:00Z -: 5 left"),
+        ("2026-11-20 09:00:00 -5 degrees", "2026-11-20T09:00:00Z -: -5 degrees"),
+        (
+            "2026-11-20 09:00:00-10.0.0.1 up",
+            "2026-11-20T09:00:00Z -: -10.0.0.1 up",
+        ),
+        ("2026-11-20 09:00:00: up", "2026-11-20T09:00:00Z -: up"),
+        ("[2026-11-20 09:00:00.5] up", "2026-11-20T09:00:00.5Z -: up"),
+        (
+            "[2026-11-20T09:00:00Z INFO  cart::pay] up",
+            "2026-11-20T09:00:00Z info: cart::pay] up",
+        ),
+        (
+            "2026/11/20 09:00:00 [error] 7#0: *1 refused",
+            "2026-11-20T09:00:00Z error: 7#0: *1 refused",
+        ),
+        ("2026/11/20 09:00:00.123456 up", "2026-11-20T09:00:00.123456Z -: up"),
+        ("2026-06-30T23:59:60Z leap", "2026-06-30T23:59:59Z -: leap"),
+        (
+            "time=2026-11-20T09:00:00Z level=warn msg=up",
+            "2026-11-20T09:00:00Z warn: msg=up",
+        ),
+        (
+            "ts=\"2026-11-20T09:00:00Z\" level=\"error\" app=cart x",
+            "2026-11-20T09:00:00Z {service=cart} error: app=cart x",
+        ),
+        ("2026-11-20T09:00:00Z", "2026-11-20T09:00:00Z -: "),
+    ]);
+}
+
+#[test]
+fn other_times() {
+    each(&[
+        ("1795165200 up", "2026-11-20T09:00:00Z -: up"),
+        (
+            "1795165200.125   921 10.0.0.7 TCP_MISS/200",
+            "2026-11-20T09:00:00.125Z -: 921 10.0.0.7 TCP_MISS/200",
+        ),
+        ("1795165200125 up", "2026-11-20T09:00:00.125Z -: up"),
+        (
+            "[1795165200] CURRENT STATE: db up",
+            "2026-11-20T09:00:00Z -: CURRENT STATE: db up",
+        ),
+        (
+            "1795165200 2026.11.20 R1-M0-N4 2026-11-20-01.00.00.675872 R1-M0-N4 RAS KERNEL FATAL no more memory",
+            "2026-11-20T09:00:00Z fatal: 2026.11.20 R1-M0-N4 2026-11-20-01.00.00.675872 R1-M0-N4 RAS KERNEL FATAL no \
+             more memory",
+        ),
+        (
+            "- 1795165200 2026.11.20 R1 Nov 20 01:00:00 R1 kernel: up",
+            "2026-11-20T09:00:00Z -: 2026.11.20 R1 Nov 20 01:00:00 R1 kernel: up",
+        ),
+        (
+            "261120 090000 148 INFO dfs.Node: block gone",
+            "2026-11-20T09:00:00Z info: dfs.Node: block gone",
+        ),
+        (
+            "26/11/20 09:00:00 WARN Executor: slow",
+            "2026-11-20T09:00:00Z warn: Executor: slow",
+        ),
+        (
+            "11-20 09:00:00.123  1702  2395 D Window: drawn",
+            "2026-11-20T09:00:00.123Z debug: Window: drawn",
+        ),
+        (
+            "11-20 09:00:00.123 E/Window( 17): lost",
+            "2026-11-20T09:00:00.123Z error: Window( 17): lost",
+        ),
+        (
+            "I1120 09:00:00.123456   1 main.rs:3] up",
+            "2026-11-20T09:00:00.123456Z info: main.rs:3] up",
+        ),
+        (
+            "[11.20 09:00:00] shop.exe - open",
+            "2026-11-20T09:00:00Z -: shop.exe - open",
+        ),
+        (
+            "[Fri Nov 20 09:00:00 2026] [notice] ready",
+            "2026-11-20T09:00:00Z notice: ready",
+        ),
+        (
+            "[Fri Nov 20 09:00:00.123456 2026] [core:error] [pid 7] no file",
+            "2026-11-20T09:00:00.123456Z error: [core:error] [pid 7] no file",
+        ),
+        ("[20/Nov/2026:09:00:00 +0100] GET /", "2026-11-20T08:00:00Z -: GET /"),
+        (
+            "10.0.0.7 - ann [20/Nov/2026:09:00:00 -0700] \"GET /cart HTTP/1.1\" 200 12",
+            "2026-11-20T16:00:00Z -: 10.0.0.7 - ann \"GET /cart HTTP/1.1\" 200 12",
+        ),
+        (
+            "[::1] - - [20/Nov/2026:09:00:00 +0000] \"GET /ERROR\" 500",
+            "2026-11-20T09:00:00Z -: [::1] - - \"GET /ERROR\" 500",
+        ),
+    ]);
+}
+
+#[test]
+fn syslog() {
+    each(&[
+        (
+            "Nov 20 09:00:00 db01 cart[71]: refused",
+            "2026-11-20T09:00:00Z {service=cart} -: refused",
+        ),
+        (
+            "Nov  1 09:00:00 db01 kernel: [12.3] oops",
+            "2026-11-01T09:00:00Z {service=kernel} -: [12.3] oops",
+        ),
+        (
+            "Nov 1 2025 09:00:00 db01 su: ERROR: denied",
+            "2025-11-01T09:00:00Z {service=su} error: denied",
+        ),
+        (
+            "<11>Nov 20 09:00:00 db01 cart[71]: refused",
+            "2026-11-20T09:00:00Z {service=cart} error: refused",
+        ),
+        ("<4>low on memory", "1970-01-01T00:00:00Z warn: low on memory"),
+        (
+            "<165>1 2026-11-20T09:00:00.5Z db01 cart 71 ID47 - \u{feff}refused",
+            "2026-11-20T09:00:00.5Z {service=cart} notice: refused",
+        ),
+        (
+            "<165>1 - db01 - - - [a@1 b=\"c\"] refused",
+            "1970-01-01T00:00:00Z notice: [a@1 b=\"c\"] refused",
+        ),
+        (
+            "2026-11-20T09:00:00+01:00 db01 cart[71]: refused",
+            "2026-11-20T08:00:00Z {service=cart} -: refused",
+        ),
+        (
+            "2026-11-20T09:00:00Z lost connection: refused",
+            "2026-11-20T09:00:00Z -: lost connection: refused",
+        ),
+        (
+            "Nov 20 09:00:00 db01 last message repeated 2 times",
+            "2026-11-20T09:00:00Z -: db01 last message repeated 2 times",
+        ),
+        ("Nov 20 09:00:00 ERROR db: lost", "2026-11-20T09:00:00Z error: db: lost"),
+        (
+            "Feb 29 09:00:00 db01 cart: x",
+            "2026-03-01T09:00:00Z {service=cart} -: x",
+        ),
+    ]);
+}
+
+#[test]
+fn levels() {
+    each(&[
+        (
+            "2026-11-20 09:00:00,100 - INFO  [main[id=1]/0:0@774] - up",
+            "2026-11-20T09:00:00.1Z info: [main[id=1]/0:0@774] - up",
+        ),
+        (
+            "2026-11-20 09:00:00,100 WARN [pool 7] up",
+            "2026-11-20T09:00:00.1Z warn: [pool 7] up",
+        ),
+        (
+            "2026-11-20 09:00:00.1 [pool 7] ERROR c.Cart - up",
+            "2026-11-20T09:00:00.1Z error: [pool 7] ERROR c.Cart - up",
+        ),
+        (
+            "2026-11-20 09:00:00,100 - root - ERROR - up",
+            "2026-11-20T09:00:00.1Z error: root - ERROR - up",
+        ),
+        ("2026-11-20 09:00:00 | DEBUG | up", "2026-11-20T09:00:00Z debug: up"),
+        ("2026-11-20 09:00:00 <warn>  up", "2026-11-20T09:00:00Z warn: up"),
+        ("2026-11-20 09:00:00 [ERROR ] up", "2026-11-20T09:00:00Z error: up"),
+        ("2026-11-20 09:00:00 severity=crit up", "2026-11-20T09:00:00Z fatal: up"),
+        (
+            "2026-11-20 09:00:00 the disk had an ERROR",
+            "2026-11-20T09:00:00Z -: the disk had an ERROR",
+        ),
+        ("2026-11-20 09:00:00 an error", "2026-11-20T09:00:00Z -: an error"),
+        (
+            "2026-11-20 09:00:00 [config] read",
+            "2026-11-20T09:00:00Z -: [config] read",
+        ),
+        ("2026-11-20 09:00:00 D alone", "2026-11-20T09:00:00Z -: D alone"),
+    ]);
+}
+
+#[test]
+fn lines_without_a_time() {
+    each(&[
+        ("error: disk full", "1970-01-01T00:00:00Z -: error: disk full"),
+        ("ERROR: disk full", "1970-01-01T00:00:00Z error: disk full"),
+        ("ERROR:root:disk full", "1970-01-01T00:00:00Z error: root:disk full"),
+        ("[warn] disk full", "1970-01-01T00:00:00Z warn: disk full"),
+        (
+            "[main] WARN disk full",
+            "1970-01-01T00:00:00Z warn: [main] WARN disk full",
+        ),
+        ("Disk ERROR", "1970-01-01T00:00:00Z -: Disk ERROR"),
+        ("E/Disk: full", "1970-01-01T00:00:00Z error: Disk: full"),
+        ("I/O error on disk", "1970-01-01T00:00:00Z -: I/O error on disk"),
+        (
+            "level=error service=\"big cart\" msg=x",
+            "1970-01-01T00:00:00Z {service=big cart} error: service=\"big cart\" msg=x",
+        ),
+        ("INFORMAL talk", "1970-01-01T00:00:00Z -: INFORMAL talk"),
+        ("  at main", "1970-01-01T00:00:00Z -:   at main"),
+        ("a\0b\u{7}", "1970-01-01T00:00:00Z -: a\0b\u{7}"),
+    ]);
+}
+
+#[test]
+fn what_only_looks_like_a_time_stays_in_the_message() {
+    for line in [
+        "2026-13-20T09:00:00Z up",
+        "2026-11-20 25:00:00 up",
+        "2026-11-20T09:00:00Zulu",
+        "2026-11-20 up",
+        "11-20 09:00:00 up",
+        "12345 up",
+        "- 1795165200 up",
+        "- 2026-11-20T09:00:00Z up",
+        "17951652001 up",
+        "1795165200, up",
+        "[1795165200 up",
+        "261120 090000 148 files",
+        "26/11/20 09:00:00 up",
+        "November 20",
+        "Fri Nov 20 up",
+        "I1120 up",
+        "11.20 09:00:00 up",
+        "time=now up",
+        "<999>up",
+        "[20/Nov/2026] up",
+        "9999-12-31T23:59:59Z up",
+    ] {
+        check_input(&input(), line.as_bytes(), &[&format!("1970-01-01T00:00:00Z -: {line}")]);
+    }
+}
+
+#[test]
+fn lines_and_bytes() {
+    check_input(
+        &input(),
+        b"\xef\xbb\xbfone\r\n\r\n  \n2026-11-20T09:00:00Z a\xff\xfeb \n\xc3",
+        &[
+            "1970-01-01T00:00:00Z -: one",
+            "blank",
+            "blank",
+            "2026-11-20T09:00:00Z -: a\u{fffd}\u{fffd}b",
+            "2026-11-20T09:00:00Z -: \u{fffd}",
+        ],
+    );
+    check_input(&input(), b"", &[]);
+    check_input(&input(), b"\n", &["blank"]);
+}
+
+#[test]
+fn the_year_is_the_inputs() {
+    let mut input = input();
+    input.year = 1999;
+    assert_eq!(
+        rows(&input, b"Nov 20 09:00:00 db01 cart: x"),
+        ["1999-11-20T09:00:00Z {service=cart} -: x"]
+    );
+}
