@@ -1,0 +1,382 @@
+//! Mines templates from log messages, one by one: `took 5 ms` and `took 7 ms` are both `took <*> ms`.
+//!
+//! After Drain (He, Zhu, Zheng, Lyu: "Drain: An Online Log Parsing Approach with Fixed Depth Tree", ICWS 2017), which
+//! groups messages of one length and first words and joins the most similar. Where we differ:
+//! - The tokens are finer ([`token`](super::token)): messages of one template agree in everything between their
+//!   tokens, not only in length.
+//! - A message equal to a template after masking is found by one hash look-up, and one that only fills the open
+//!   positions of a template by one look-up for each *set* of open positions that templates of this skeleton have
+//!   (tuple space search, Srinivasan, Suri, Varghese, SIGCOMM 1999). There is no tree to walk.
+//! - Similarity weighs what differs. A plain word carries meaning, so that `VM started` and `VM paused` stay apart
+//!   until the position has had many words; what stands where values do (after `=`, in brackets) needs less.
+
+mod index;
+mod similarity;
+#[cfg(test)]
+mod tests;
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::token::{self, MASKED, MAX_TOKENS, Skeleton, Span, Tokens, WILDCARD};
+use index::{Index, Recency};
+use similarity::Join;
+
+/// The templates of the messages seen, at most a fixed number; the least recently seen gives way.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(try_from = "State")]
+pub(crate) struct Templates {
+    max: u32,
+    /// How many templates were ever made.
+    born: u64,
+    slots: Vec<Option<Template>>,
+    /// Slots given up when templates became equal; the last is used first.
+    free: Vec<u32>,
+    /// The key of every template, in the order in which they were last seen.
+    recency: Recency,
+    #[serde(skip)]
+    index: Index,
+    #[serde(skip)]
+    scratch: Tokens,
+}
+
+/// The slot of a template: valid until that template is evicted or joins another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct TemplateIndex(u32);
+
+impl TemplateIndex {
+    /// For tables beside this one: smaller than the greatest number of templates.
+    pub(crate) fn slot(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Match {
+    /// Its template.
+    pub(crate) index: TemplateIndex,
+    /// Whether the template was made for it: what was kept for the slot is of another template.
+    pub(crate) new: bool,
+    /// Whether the template that was least recently seen had to give way.
+    pub(crate) evicted: bool,
+}
+
+/// One template.
+#[derive(Debug, Serialize, Deserialize)]
+struct Template {
+    /// The hash of the text that it was made with.
+    id: u64,
+    /// Orders templates by age.
+    born: u64,
+    /// Messages.
+    count: u64,
+    text: String,
+    /// Where the tokens are in the text.
+    spans: Vec<Span>,
+    /// The positions of `<*>`.
+    wild: u128,
+    /// Those of them that take any token, because literals have differed there; the others take masked ones.
+    open: u128,
+    #[serde(skip)]
+    skeleton: u64,
+    #[serde(skip)]
+    hashes: Vec<u64>,
+}
+
+impl Templates {
+    /// None yet, and never more than `max` (at least one).
+    pub(crate) fn new(max: u32) -> Self {
+        Templates {
+            max: max.max(1),
+            ..Templates::default()
+        }
+    }
+
+    /// Finds the template of a message and counts it; makes a template, or generalises one, where none fits.
+    pub(crate) fn observe(&mut self, message: &str) -> Match {
+        let mut tokens = std::mem::take(&mut self.scratch);
+        tokens.read(message);
+        let key = tokens.key();
+        let matched = if let Some(slot) = self.recency.touch(key) {
+            self.known(slot)
+        } else if let Some((key, slot)) = self.opened(&tokens, key) {
+            self.recency.touch(key);
+            self.known(slot)
+        } else if let Some(join) = similarity::join(&tokens, message, self) {
+            self.generalise(&join)
+        } else {
+            self.create(&tokens, message)
+        };
+        self.scratch = tokens;
+        matched
+    }
+
+    /// The template of a message, without learning from it.
+    pub(crate) fn find(&self, message: &str) -> Option<TemplateIndex> {
+        let mut tokens = Tokens::default();
+        tokens.read(message);
+        let key = tokens.key();
+        let known = self.recency.peek(key);
+        known
+            .or_else(|| self.opened(&tokens, key).map(|(_, slot)| slot))
+            .map(TemplateIndex)
+    }
+
+    /// The text with `<*>` for what varies; empty for an index that is no longer valid.
+    pub(crate) fn text(&self, index: TemplateIndex) -> &str {
+        self.template(index.0).map_or("", |t| &t.text)
+    }
+
+    /// The identity: a hash of the text that the template was made with, the same on every host.
+    pub(crate) fn id(&self, index: TemplateIndex) -> u64 {
+        self.template(index.0).map_or(0, |t| t.id)
+    }
+
+    /// How many messages the template has had.
+    pub(crate) fn count(&self, index: TemplateIndex) -> u64 {
+        self.template(index.0).map_or(0, |t| t.count)
+    }
+
+    /// How many templates there are.
+    pub(crate) fn len(&self) -> usize {
+        self.recency.len()
+    }
+
+    fn template(&self, slot: u32) -> Option<&Template> {
+        self.slots.get(slot as usize)?.as_ref()
+    }
+
+    /// The template that takes a message in its open positions, with its key, given the key of the message.
+    fn opened(&self, tokens: &Tokens, exact: u64) -> Option<(u64, u32)> {
+        self.index.open_sets(tokens.skeleton).find_map(|open| {
+            let key = tokens.opened(exact, open);
+            let slot = self.recency.peek(key)?;
+            // An equal key tells that the same positions are wild or masked, not that they take a literal.
+            let template = self.template(slot)?;
+            (template.wild & !tokens.masked & !template.open == 0).then_some((key, slot))
+        })
+    }
+
+    fn known(&mut self, slot: u32) -> Match {
+        if let Some(Some(template)) = self.slots.get_mut(slot as usize) {
+            template.count = template.count.saturating_add(1);
+        }
+        Match {
+            index: TemplateIndex(slot),
+            new: false,
+            evicted: false,
+        }
+    }
+
+    fn create(&mut self, tokens: &Tokens, message: &str) -> Match {
+        let mut evicted = false;
+        if self.len() >= self.max as usize
+            && let Some(slot) = self.recency.oldest()
+        {
+            self.remove(slot);
+            evicted = true;
+        }
+        let mut text = String::new();
+        let mut spans = Vec::with_capacity(tokens.tokens.len());
+        tokens.write(message, &mut text, &mut spans);
+        text.shrink_to_fit();
+        self.born += 1;
+        let template = Template {
+            id: xxh3_64(text.as_bytes()),
+            born: self.born,
+            count: 1,
+            text,
+            spans,
+            wild: tokens.masked,
+            open: 0,
+            skeleton: tokens.skeleton,
+            hashes: tokens.tokens.iter().map(|token| token.hash).collect(),
+        };
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.slots.push(None);
+            // No more slots than `max`, which is a u32.
+            (self.slots.len() - 1) as u32
+        });
+        self.insert(slot, template);
+        Match {
+            index: TemplateIndex(slot),
+            new: true,
+            evicted,
+        }
+    }
+
+    /// Opens positions of a template, and joins to it those that it now covers; the oldest keeps its identity.
+    fn generalise(&mut self, join: &Join) -> Match {
+        let Some(mut template) = self.remove(join.slot) else {
+            // A join names a template that was compared a moment ago; were it gone, any answer would be as good.
+            return self.known(join.slot);
+        };
+        template.open(join.open);
+        let mut slot = join.slot;
+        let hashes = template.hashes.iter().copied();
+        let mut covered = self.index.near(template.skeleton, hashes);
+        covered.extend(self.recency.peek(template.key()));
+        for other in covered {
+            if !self.template(other).is_some_and(|t| template.covers(t)) {
+                continue;
+            }
+            let Some(absorbed) = self.remove(other) else {
+                continue;
+            };
+            template.count = template.count.saturating_add(absorbed.count);
+            template.open |= absorbed.open;
+            if absorbed.born < template.born {
+                (template.id, template.born) = (absorbed.id, absorbed.born);
+                slot = other;
+            }
+        }
+        template.count = template.count.saturating_add(1);
+        self.free.retain(|&free| free != slot);
+        self.insert(slot, template);
+        Match {
+            index: TemplateIndex(slot),
+            new: false,
+            evicted: false,
+        }
+    }
+
+    fn insert(&mut self, slot: u32, template: Template) {
+        self.recency.insert(template.key(), slot);
+        self.index.insert(slot, &template);
+        self.slots[slot as usize] = Some(template);
+    }
+
+    fn remove(&mut self, slot: u32) -> Option<Template> {
+        let template = self.slots.get_mut(slot as usize)?.take()?;
+        self.recency.remove(template.key());
+        self.index.remove(&template);
+        self.free.push(slot);
+        Some(template)
+    }
+}
+
+impl Template {
+    /// What a message must hash to.
+    fn key(&self) -> u64 {
+        token::key(self.skeleton, self.hashes.iter().copied())
+    }
+
+    fn is_wild(&self, position: usize) -> bool {
+        self.wild >> position & 1 == 1
+    }
+
+    /// Works out the hashes from the text.
+    fn derive(&mut self) -> Result<(), &'static str> {
+        if self.spans.len() > MAX_TOKENS || self.open & !self.wild != 0 {
+            return Err("the wildcards of a template are not its tokens");
+        }
+        let mut skeleton = Skeleton::default();
+        self.hashes = Vec::with_capacity(self.spans.len());
+        let mut from = 0;
+        for (position, span) in self.spans.iter().enumerate() {
+            let glue = self.text.get(from..usize::from(span.start));
+            let token = self.text.get(usize::from(span.start)..usize::from(span.end));
+            let (Some(glue), Some(token)) = (glue, token) else {
+                return Err("a token is outside of the text of its template");
+            };
+            from = usize::from(span.end);
+            glue.bytes().for_each(|byte| skeleton.glue(byte));
+            skeleton.token();
+            self.hashes.push(if self.is_wild(position) {
+                MASKED
+            } else {
+                xxh3_64(token.as_bytes())
+            });
+        }
+        self.text.bytes().skip(from).for_each(|byte| skeleton.glue(byte));
+        self.skeleton = skeleton.0;
+        Ok(())
+    }
+
+    /// Has these positions take any token.
+    fn open(&mut self, positions: u128) {
+        let mut text = String::with_capacity(self.text.len());
+        let mut from = 0;
+        for (position, span) in self.spans.iter_mut().enumerate() {
+            text.push_str(self.text.get(from..usize::from(span.start)).unwrap_or(""));
+            from = usize::from(span.end);
+            let start = text.len() as u16;
+            if positions >> position & 1 == 1 {
+                text.push_str(WILDCARD);
+                self.hashes[position] = MASKED;
+            } else {
+                text.push_str(span.of(&self.text));
+            }
+            *span = Span {
+                start,
+                end: text.len() as u16,
+            };
+        }
+        text.push_str(self.text.get(from..).unwrap_or(""));
+        text.shrink_to_fit();
+        self.text = text;
+        self.wild |= positions;
+        self.open |= positions;
+    }
+
+    /// Whether every message of `other` is one of this.
+    fn covers(&self, other: &Template) -> bool {
+        self.skeleton == other.skeleton
+            && self.hashes.len() == other.hashes.len()
+            && self.wild & !self.open & !other.wild == 0
+            && (0..self.hashes.len()).all(|at| self.is_wild(at) || self.hashes[at] == other.hashes[at])
+    }
+}
+
+/// What a snapshot of [`Templates`] holds; all else is worked out again.
+#[derive(Deserialize)]
+#[serde(rename = "Templates")]
+struct State {
+    max: u32,
+    born: u64,
+    slots: Vec<Option<Template>>,
+    free: Vec<u32>,
+    recency: Vec<u32>,
+}
+
+impl TryFrom<State> for Templates {
+    type Error = &'static str;
+
+    fn try_from(state: State) -> Result<Self, Self::Error> {
+        let mut templates = Templates {
+            max: state.max.max(1),
+            born: state.born,
+            slots: state.slots,
+            free: state.free,
+            ..Templates::default()
+        };
+        if templates.slots.len() > templates.max as usize {
+            return Err("there are more templates than the bound allows");
+        }
+        let mut once = vec![false; templates.slots.len()];
+        for &slot in templates.free.iter().chain(&state.recency) {
+            match once.get_mut(slot as usize) {
+                Some(seen) if !*seen => *seen = true,
+                _ => return Err("a slot is named twice, or is none"),
+            }
+        }
+        let free = |slot: &u32| templates.template(*slot).is_none();
+        if once.contains(&false) || !templates.free.iter().all(free) {
+            return Err("a slot is neither free nor in the order of last sight");
+        }
+        let live = state.recency.len();
+        for slot in state.recency {
+            let Some(Some(template)) = templates.slots.get_mut(slot as usize) else {
+                return Err("an empty slot is in the order of last sight");
+            };
+            template.derive()?;
+            templates.recency.insert(template.key(), slot);
+            templates.index.insert(slot, template);
+        }
+        if templates.recency.len() != live {
+            return Err("two templates are equal");
+        }
+        Ok(templates)
+    }
+}

@@ -1,0 +1,190 @@
+//! Where templates are found: by key, by the open positions of their skeleton, and by their outer words.
+//!
+//! The index follows from the templates alone, whatever happened before, so that it need not be saved.
+
+use std::fmt;
+use std::hash::{BuildHasherDefault, Hasher};
+
+use hashbrown::HashMap;
+use lru::LruCache;
+use serde::{Serialize, Serializer};
+
+use super::Template;
+use crate::log::token::{MASKED, STEP};
+
+/// How many templates with the same outer words are compared with a new message, the youngest first. It bounds the
+/// work for a message; a program that has more messages which differ only in between is rare.
+const NEAR: usize = 64;
+
+/// How many sets of open positions are tried for a message, those with the fewest first.
+const SETS: usize = 64;
+
+/// The slots of templates by key, in the order in which they were last seen.
+pub(super) struct Recency(LruCache<u64, u32, BuildHasherDefault<Keyed>>);
+
+impl Recency {
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    pub(super) fn peek(&self, key: u64) -> Option<u32> {
+        self.0.peek(&key).copied()
+    }
+
+    /// The slot of this key, which becomes the last to give way.
+    pub(super) fn touch(&mut self, key: u64) -> Option<u32> {
+        self.0.get(&key).copied()
+    }
+
+    pub(super) fn insert(&mut self, key: u64, slot: u32) {
+        self.0.put(key, slot);
+    }
+
+    pub(super) fn remove(&mut self, key: u64) {
+        self.0.pop(&key);
+    }
+
+    /// The slot that is the first to give way.
+    pub(super) fn oldest(&self) -> Option<u32> {
+        self.0.peek_lru().map(|(_, &slot)| slot)
+    }
+}
+
+impl Default for Recency {
+    fn default() -> Self {
+        // The owner bounds it: a template gives way by its slot.
+        Recency(LruCache::unbounded_with_hasher(BuildHasherDefault::default()))
+    }
+}
+
+impl fmt::Debug for Recency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(_, slot)| slot)).finish()
+    }
+}
+
+/// Slots, the first to give way first. The keys follow from the templates.
+impl Serialize for Recency {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().rev().map(|(_, slot)| slot))
+    }
+}
+
+/// What finds templates by something other than their key.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    /// By skeleton: the sets of open positions, fewest first, with how many templates have each.
+    sets: HashMap<u64, Vec<OpenSet>, BuildHasherDefault<Keyed>>,
+    /// By skeleton and outer word: age and slot, oldest first.
+    near: HashMap<u64, Vec<(u64, u32)>, BuildHasherDefault<Keyed>>,
+}
+
+#[derive(Debug)]
+struct OpenSet {
+    positions: u128,
+    templates: u32,
+}
+
+impl OpenSet {
+    fn order(positions: u128) -> (u32, u128) {
+        (positions.count_ones(), positions)
+    }
+}
+
+impl Index {
+    /// The sets of open positions that templates of a skeleton have.
+    pub(super) fn open_sets(&self, skeleton: u64) -> impl Iterator<Item = u128> {
+        let sets = self.sets.get(&skeleton).map_or(&[][..], Vec::as_slice);
+        sets.iter().take(SETS).map(|set| set.positions)
+    }
+
+    /// The slots of templates of a skeleton whose first literal, or last, is that of `hashes`.
+    pub(super) fn near(&self, skeleton: u64, hashes: impl DoubleEndedIterator<Item = u64> + Clone) -> Vec<u32> {
+        let mut slots = Vec::new();
+        for end in ends(skeleton, hashes) {
+            let near = self.near.get(&end).map_or(&[][..], Vec::as_slice);
+            slots.extend(near.iter().rev().take(NEAR).map(|&(_, slot)| slot));
+        }
+        slots.sort_unstable();
+        slots.dedup();
+        slots
+    }
+
+    pub(super) fn insert(&mut self, slot: u32, template: &Template) {
+        if template.open != 0 {
+            let sets = self.sets.entry(template.skeleton).or_default();
+            let order = OpenSet::order(template.open);
+            match sets.binary_search_by_key(&order, |set| OpenSet::order(set.positions)) {
+                Ok(at) => sets[at].templates += 1,
+                Err(at) => {
+                    let set = OpenSet {
+                        positions: template.open,
+                        templates: 1,
+                    };
+                    sets.insert(at, set);
+                }
+            }
+        }
+        for end in ends(template.skeleton, template.hashes.iter().copied()) {
+            let near = self.near.entry(end).or_default();
+            let at = near.partition_point(|&(born, _)| born < template.born);
+            near.insert(at, (template.born, slot));
+        }
+    }
+
+    pub(super) fn remove(&mut self, template: &Template) {
+        if template.open != 0
+            && let Some(sets) = self.sets.get_mut(&template.skeleton)
+        {
+            for set in &mut *sets {
+                if set.positions == template.open {
+                    set.templates -= 1;
+                }
+            }
+            sets.retain(|set| set.templates > 0);
+            if sets.is_empty() {
+                self.sets.remove(&template.skeleton);
+            }
+        }
+        for end in ends(template.skeleton, template.hashes.iter().copied()) {
+            if let Some(near) = self.near.get_mut(&end) {
+                if let Ok(at) = near.binary_search_by_key(&template.born, |&(born, _)| born) {
+                    near.remove(at);
+                }
+                if near.is_empty() {
+                    self.near.remove(&end);
+                }
+            }
+        }
+    }
+}
+
+/// The keys of the first and the last literal, so that templates which differ in one position share one of them.
+fn ends(skeleton: u64, hashes: impl DoubleEndedIterator<Item = u64> + Clone) -> [u64; 2] {
+    let mut literals = hashes.filter(|&hash| hash != MASKED);
+    let last = literals.clone().next_back().unwrap_or(MASKED);
+    let first = literals.next().unwrap_or(MASKED);
+    [
+        skeleton.wrapping_add(first.wrapping_mul(STEP)),
+        skeleton.wrapping_add(last.wrapping_mul(STEP.wrapping_mul(3))),
+    ]
+}
+
+/// The hasher of keys that are hashes already.
+#[derive(Debug, Default)]
+pub(super) struct Keyed(u64);
+
+impl Hasher for Keyed {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        // Keys are u64 and come by `write_u64`; this keeps the contract for all else.
+        self.0 = xxhash_rust::xxh3::xxh3_64_with_seed(bytes, self.0);
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+}
