@@ -28,8 +28,8 @@ const STEMS: [(&str, Level); 83] = [
     ("deprecat", Level::Warn),
     ("died", Level::Error),
     ("disallow", Level::Error),
-    ("disconnect", Level::Warn),
     ("discard", Level::Warn),
+    ("disconnect", Level::Warn),
     ("down", Level::Warn),
     ("drop", Level::Warn),
     ("duplicate", Level::Warn),
@@ -98,7 +98,16 @@ const STEMS: [(&str, Level); 83] = [
 
 /// Words that begin like a stem and mean something else.
 const HARMLESS: [&str; 10] = [
-    "badge", "download", "downloaded", "downloading", "dropdown", "latency", "later", "latest", "killbill", "lateral",
+    "badge",
+    "download",
+    "downloaded",
+    "downloading",
+    "dropdown",
+    "latency",
+    "later",
+    "latest",
+    "killbill",
+    "lateral",
 ];
 
 /// The words that take back the one after them: "no errors", "without failure", "0 failed".
@@ -111,7 +120,10 @@ const MENDED: [&str; 4] = ["corrected", "recovered", "resolved", "succeeded"];
 pub(super) fn worst(text: &str) -> Option<(Level, &str)> {
     let mut worst: Option<(Level, &str)> = None;
     let mut negated = false;
-    for word in text.split(|c: char| !c.is_ascii_alphanumeric()).filter(|word| !word.is_empty()) {
+    for word in text
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+    {
         if is_one_of(word, &MENDED) {
             // One step less: it is over, but it has happened.
             worst = worst.map(|(_, word)| (Level::Warn, word));

@@ -1,0 +1,197 @@
+//! What a user can set. Every value is valid by construction, so that nothing has to check it again.
+
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Serialize};
+
+/// The configuration of a detector. The defaults need no tuning; most users write nothing.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// How many false alarms a day this detector may raise over all its series together, in event time.
+    /// An alarm is the onset of an episode, not an anomalous event.
+    pub false_alarms_per_day: AlarmRate,
+    /// Whether the models learn from what is anomalous.
+    pub learning: Learning,
+    /// How long an episode may last before its level is accepted as the new normal, in minutes of event time.
+    pub accept_after_minutes: Minutes,
+    /// Limits on memory.
+    pub bounds: Bounds,
+}
+
+impl Config {
+    /// Reads a configuration from JSON.
+    ///
+    /// # Errors
+    /// Names the field, the line and the column of the first thing that is wrong.
+    pub fn from_json(text: &str) -> Result<Self, ConfigError> {
+        parse(text)
+    }
+}
+
+/// Parses any configuration document and says where it is wrong.
+pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ConfigError> {
+    let mut json = serde_json::Deserializer::from_str(text);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        let inner = error.into_inner();
+        ConfigError {
+            line: inner.line(),
+            column: inner.column(),
+            field: (path != ".").then_some(path),
+            message: plain(&inner),
+        }
+    })?;
+    json.end().map_err(|error| ConfigError {
+        line: error.line(),
+        column: error.column(),
+        field: None,
+        message: plain(&error),
+    })?;
+    Ok(value)
+}
+
+/// The message without serde_json's own " at line 1 column 2", which the error carries in its fields.
+fn plain(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" at line ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("line {line}, column {column}{}: {message}", field.as_ref().map(|f| format!(", field `{f}`")).unwrap_or_default())]
+#[non_exhaustive]
+pub struct ConfigError {
+    /// Line in the document, from 1.
+    pub line: usize,
+    /// Column in the line, from 1.
+    pub column: usize,
+    /// Path of the field, for example `bounds.max_series`.
+    pub field: Option<String>,
+    /// What is wrong with it.
+    pub message: String,
+}
+
+/// Limits on memory: what a detector holds is a function of these, never of its traffic.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Bounds {
+    /// Subjects whose models are kept; the least recently seen is evicted.
+    pub max_series: NonZeroU32,
+    /// Metrics that are modelled, over all series together; the least recently seen series are evicted for more.
+    /// Metrics of a single subject beyond it are ignored and counted.
+    pub max_metrics: NonZeroU32,
+    /// Templates of log lines that are kept; the least recently seen is evicted.
+    pub max_templates: NonZeroU32,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Bounds {
+            max_series: nonzero(10_000),
+            max_metrics: nonzero(20_000),
+            max_templates: nonzero(10_000),
+        }
+    }
+}
+
+const fn nonzero(value: u32) -> NonZeroU32 {
+    NonZeroU32::new(value).expect("the default bounds are above zero")
+}
+
+/// Whether models learn from what is anomalous.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Learning {
+    /// Little, until the episode has lasted for `accept_after_minutes`.
+    #[default]
+    Guarded,
+    /// From everything alike.
+    Open,
+    /// From nothing: the state stays as it was loaded.
+    Frozen,
+}
+
+/// A rate of alarms per day: above 0 and at most 1,000.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(try_from = "f64", into = "f64")]
+pub struct AlarmRate(#[cfg_attr(feature = "schema", schemars(range(min = 0.000_001, max = 1000.0)))] f64);
+
+impl AlarmRate {
+    /// `None` unless the rate is above 0 and at most 1,000.
+    pub fn new(per_day: f64) -> Option<Self> {
+        (per_day >= 1e-6 && per_day <= 1000.0).then_some(AlarmRate(per_day))
+    }
+
+    /// Alarms per day.
+    pub fn per_day(self) -> f64 {
+        self.0
+    }
+}
+
+impl Default for AlarmRate {
+    fn default() -> Self {
+        AlarmRate(0.1)
+    }
+}
+
+impl TryFrom<f64> for AlarmRate {
+    type Error = String;
+
+    fn try_from(value: f64) -> Result<Self, String> {
+        AlarmRate::new(value)
+            .ok_or_else(|| format!("{value} is not a rate of alarms per day: give a number from 0.000001 to 1000"))
+    }
+}
+
+impl From<AlarmRate> for f64 {
+    fn from(rate: AlarmRate) -> f64 {
+        rate.0
+    }
+}
+
+/// A time in minutes, from one minute to a year.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(try_from = "u32", into = "u32")]
+pub struct Minutes(#[cfg_attr(feature = "schema", schemars(range(min = 1, max = 525_600)))] u32);
+
+impl Minutes {
+    /// The time in seconds.
+    pub fn seconds(self) -> f64 {
+        f64::from(self.0) * 60.0
+    }
+}
+
+impl Default for Minutes {
+    fn default() -> Self {
+        Minutes(180)
+    }
+}
+
+impl TryFrom<u32> for Minutes {
+    type Error = String;
+
+    fn try_from(value: u32) -> Result<Self, String> {
+        if (1..=525_600).contains(&value) {
+            Ok(Minutes(value))
+        } else {
+            Err(format!(
+                "{value} is not a time in minutes: give a whole number from 1 to 525600 (a year)"
+            ))
+        }
+    }
+}
+
+impl From<Minutes> for u32 {
+    fn from(minutes: Minutes) -> u32 {
+        minutes.0
+    }
+}

@@ -1,0 +1,627 @@
+//! Route, score, decide, learn.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Config, Learning};
+use crate::episode::{Episode, HYSTERESIS, Strange};
+use crate::event::{Event, LogRecord, Sample, Timestamp};
+use crate::log::{Ended, Sessions, Stream, TemplateStats, Templates};
+use crate::metric::Row;
+use crate::series::{Model, Of, Pulse, RunningTime, Series, Table};
+use crate::snapshot::{self, SnapshotError};
+use crate::threshold::Budget;
+use crate::verdict::{
+    Anomaly, Contribution, Expected, Explanation, Fingerprint, Kind, Label, Observation, Phase, State, Verdict,
+};
+
+/// Scores events one by one and learns from each after it was scored.
+///
+/// ```
+/// use watchpost_detector::{Config, Detector, Event, Finite, Report, Sample, Subject, Timestamp, Value};
+///
+/// let mut detector = Detector::new(Config::default());
+/// let mut reports = Vec::new();
+/// for minute in 0..600 {
+///     let latency = if minute == 599 { 950.0 } else { 20.0 + f64::from(minute % 7) };
+///     let values = [Value { metric: "latency_ms", value: Finite::new(latency).unwrap() }];
+///     let event = Event::Sample(Sample {
+///         time: Timestamp::from_seconds(i64::from(minute) * 60),
+///         subject: Subject::default(),
+///         values: &values,
+///     });
+///     detector.observe(&event, &mut reports);
+/// }
+/// let [Report::Anomaly(alarm)] = &reports[..] else { panic!("one alarm") };
+/// assert_eq!(alarm.explanation.contributions[0].of, "latency_ms");
+/// ```
+#[derive(Debug)]
+pub struct Detector {
+    config: Config,
+    core: Core,
+    scoring: bool,
+}
+
+/// Everything that a snapshot holds.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Core {
+    time: RunningTime,
+    table: Table,
+    templates: Templates,
+    stats: Vec<Option<TemplateStats>>,
+    sessions: Sessions,
+    budget: Budget,
+    /// Keys of series with an open episode, in the order of their onsets.
+    open: Vec<u64>,
+    feedback: BTreeMap<u64, i8>,
+    status: Status,
+    scored_since: Option<Timestamp>,
+    /// The minute in which sessions and silence were looked at last.
+    minute: i64,
+}
+
+/// What a detector reports beside its verdicts.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Report {
+    /// An episode begins or ends.
+    Anomaly(Box<Anomaly>),
+    /// A session has ended.
+    Session {
+        /// The session.
+        session: String,
+        /// `−log10 p`.
+        surprise: f64,
+        /// Whether fewer than one in 1,000 normal sessions look at least this strange.
+        anomalous: bool,
+    },
+}
+
+/// Where a detector stands.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Status {
+    /// Events scored, history not counted.
+    pub events: u64,
+    /// Alarms raised.
+    pub alarms: u64,
+    /// Event time that was scored, in days.
+    pub days: f64,
+    /// The surprise that an event has to reach now.
+    pub threshold: f64,
+    /// Subjects that have models.
+    pub series: u32,
+    /// Templates of log lines.
+    pub templates: u32,
+    /// Series that were evicted to stay within the bounds.
+    pub evicted_series: u64,
+    /// Templates that were evicted to stay within the bounds.
+    pub evicted_templates: u64,
+    /// Metrics that were left out because their subject has too many.
+    pub ignored_metrics: u64,
+}
+
+/// What is anomalous is learned with this weight while learning is guarded: a little, so that what keeps coming
+/// is known in the end.
+const GUARDED_WEIGHT: f64 = 0.1;
+
+/// A pause shorter than this is never called silence, in seconds.
+const SHORTEST_SILENCE: f64 = 120.0;
+
+/// What one answer of a person weighs, in decades, how many count at most, and of how many things.
+const ANSWER: f64 = 2.0;
+const MOST_ANSWERS: i8 = 4;
+const MOST_FEEDBACK: usize = 10_000;
+
+/// Sessions that are open at once at most.
+pub(crate) const MOST_SESSIONS: usize = 10_000;
+
+impl Detector {
+    /// A detector that has seen nothing.
+    pub fn new(config: Config) -> Self {
+        let core = Core {
+            time: RunningTime::default(),
+            table: Table::new(&config.bounds),
+            templates: Templates::new(config.bounds.max_templates.get()),
+            stats: Vec::new(),
+            sessions: Sessions::new(MOST_SESSIONS),
+            budget: Budget::new(),
+            open: Vec::new(),
+            feedback: BTreeMap::new(),
+            status: Status::default(),
+            scored_since: None,
+            minute: i64::MIN,
+        };
+        Detector {
+            config,
+            core,
+            scoring: true,
+        }
+    }
+
+    /// A detector that goes on where another one stopped. What the configuration says of budget and learning
+    /// may differ from then.
+    ///
+    /// # Errors
+    /// When the snapshot is damaged, of a version that cannot be read, or made under other bounds.
+    pub fn restore(config: Config, snapshot: &[u8]) -> Result<Self, SnapshotError> {
+        Ok(Detector {
+            core: snapshot::read(&config.bounds, snapshot)?,
+            config,
+            scoring: true,
+        })
+    }
+
+    /// The whole state as bytes: versioned, with a checksum.
+    pub fn snapshot(&self) -> Vec<u8> {
+        snapshot::write(&self.config.bounds, &self.core)
+    }
+
+    /// Scores an event, then learns from it. Episodes that begin or end with it, and sessions that have timed
+    /// out by its time, are added to `out`.
+    pub fn observe(&mut self, event: &Event<'_>, out: &mut Vec<Report>) -> Verdict {
+        if self.core.time.event(event.time()) {
+            self.time_went_on(out);
+        }
+        if self.scoring {
+            self.core.status.events += 1;
+            let since = *self.core.scored_since.get_or_insert(event.time());
+            let days = event.time().seconds_since(since) / 86_400.0;
+            self.core.status.days = self.core.status.days.max(days);
+        }
+        match event {
+            Event::Sample(sample) => self.sample(sample, out),
+            Event::Log(record) => self.log(record, out),
+        }
+    }
+
+    /// Time goes on, whether or not events come: windows close, sessions time out, silence is noticed.
+    pub fn tick(&mut self, now: Timestamp, out: &mut Vec<Report>) {
+        if self.core.time.tick(now) {
+            self.time_went_on(out);
+        }
+    }
+
+    /// Everything is over: what is open is reported as it stands.
+    pub fn close(&mut self, out: &mut Vec<Report>) {
+        for key in std::mem::take(&mut self.core.open) {
+            if let Some(series) = self.core.table.peek_mut(key) {
+                if let Some(episode) = series.episode.take() {
+                    out.push(Report::Anomaly(Box::new(episode.report(Phase::Open, &series.labels))));
+                }
+            }
+        }
+        while let Some(ended) = self.core.sessions.finish() {
+            self.session(&ended, out);
+        }
+    }
+
+    /// Learns what a person said of a verdict or an anomaly: it changes what is said of the like of it, and of
+    /// nothing else. Takes effect at once and is part of the snapshot.
+    pub fn feedback(&mut self, about: Fingerprint, label: Label) {
+        let known = self.core.feedback.contains_key(&about.0);
+        if known || self.core.feedback.len() < MOST_FEEDBACK {
+            let answers = self.core.feedback.entry(about.0).or_insert(0);
+            *answers = match label {
+                Label::Fine => *answers - 1,
+                Label::Matters => *answers + 1,
+            }
+            .clamp(-MOST_ANSWERS, MOST_ANSWERS);
+        }
+    }
+
+    /// Whether events are scored and alarms raised, or history is learned from.
+    pub fn set_scoring(&mut self, scoring: bool) {
+        if scoring != self.scoring {
+            // Episodes of history are nobody's business later.
+            for key in std::mem::take(&mut self.core.open) {
+                if let Some(series) = self.core.table.peek_mut(key) {
+                    series.episode = None;
+                }
+            }
+        }
+        self.scoring = scoring;
+    }
+
+    /// The time of the latest event.
+    pub fn now(&self) -> Option<Timestamp> {
+        self.core.time.now
+    }
+
+    /// Where the detector stands.
+    pub fn status(&self) -> Status {
+        Status {
+            threshold: self.rules().threshold,
+            series: self.core.table.len() as u32,
+            templates: self.core.templates.len() as u32,
+            evicted_series: self.core.table.evicted,
+            ..self.core.status.clone()
+        }
+    }
+
+    /// The template of a log verdict: its text, and an identity that stays when the text becomes more general.
+    pub fn template(&self, verdict: &Verdict) -> Option<(&str, u64)> {
+        let index = verdict.template?;
+        Some((self.core.templates.text(index), self.core.templates.id(index)))
+    }
+
+    fn sample(&mut self, sample: &Sample<'_>, out: &mut Vec<Report>) -> Verdict {
+        let key = Of::Metrics.key(sample.subject.key());
+        let fingerprint = Fingerprint(key);
+        let answers = self.answers(fingerprint);
+        let rules = self.rules();
+        let max = self.config.bounds.max_metrics.get() as usize;
+        let core = &mut self.core;
+        let (series, evicted) = core
+            .table
+            .get_or_insert(key, || Series::new(&sample.subject, Model::Row(Row::new())));
+        let Series {
+            labels,
+            model,
+            pulse,
+            episode,
+        } = series;
+        let Model::Row(row) = model else {
+            // The kind of series is part of the key.
+            return Verdict::learning(fingerprint);
+        };
+        pulse.beat(core.time.running);
+        let assessment = row.assess(sample.time, sample.values, max);
+        core.status.ignored_metrics += assessment.ignored;
+        let surprise = if assessment.learning {
+            0.0
+        } else {
+            (assessment.surprise + answers).max(0.0)
+        };
+        let event = Strange {
+            time: sample.time,
+            surprise,
+            fingerprint,
+            level: None,
+        };
+        // An answer moves the surprise, and with it where the counterfactual has to come to.
+        let target = rules.threshold - answers;
+        let step = rules.decide(episode, labels, &event, pulse, out, || {
+            row.explain(sample.time, sample.values, &assessment, target)
+        });
+        if let Some(weight) = step.weight {
+            row.learn(sample.time, sample.values, weight);
+        }
+        if step.accepted {
+            row.restart();
+        }
+        core.after(&rules, key, &step, sample.time, evicted, out);
+        let mut added = assessment.added;
+        while let Some((_, evicted)) = core.table.make_room(std::mem::take(&mut added)) {
+            rules.report_evicted(&evicted, out);
+        }
+        Verdict {
+            surprise,
+            state: if assessment.learning {
+                State::Learning
+            } else {
+                step.state
+            },
+            fingerprint,
+            template: None,
+        }
+    }
+
+    fn log(&mut self, record: &LogRecord<'_>, out: &mut Vec<Report>) -> Verdict {
+        let key = Of::Log.key(record.subject.key());
+        let found = self.core.templates.observe(record.message);
+        let template = self.core.templates.id(found.index);
+        // The same template in another service's log is another matter.
+        let fingerprint = Fingerprint(key ^ template);
+        let answers = self.answers(fingerprint);
+        let rules = self.rules();
+        let core = &mut self.core;
+        core.status.evicted_templates += u64::from(found.evicted);
+        let (series, evicted) = core.table.get_or_insert(key, || {
+            Series::new(&record.subject, Model::Log(Stream::new(record.time)))
+        });
+        let Series {
+            labels,
+            model,
+            pulse,
+            episode,
+        } = series;
+        let Model::Log(stream) = model else {
+            // The kind of series is part of the key.
+            return Verdict::learning(fingerprint);
+        };
+        pulse.beat(core.time.running);
+        let slot = found.index.slot();
+        if slot >= core.stats.len() {
+            core.stats.resize(slot + 1, None);
+        }
+        let Some(stats) = core.stats.get_mut(slot) else {
+            return Verdict::learning(fingerprint);
+        };
+        if found.new {
+            *stats = None;
+        }
+        let stats = stats.get_or_insert_with(|| TemplateStats::new(record.message, stream, record.time));
+        let assessment = stream.assess(record.level, stats, found.new, record.time);
+        let surprise = (assessment.surprise + answers).max(0.0);
+        let level = Some(Stream::badness(record.level, stats));
+        let event = Strange {
+            time: record.time,
+            surprise,
+            fingerprint,
+            level,
+        };
+        let text = core.templates.text(found.index);
+        let step = rules.decide(episode, labels, &event, pulse, out, || {
+            stream.explain(record.level, stats, text, &assessment)
+        });
+        if let Some(weight) = step.weight {
+            stream.learn(record.level, &assessment, weight);
+        }
+        core.after(&rules, key, &step, record.time, evicted, out);
+        if let Some(session) = record.session {
+            if let Some(ended) = self.core.sessions.observe(session, template, record.time) {
+                self.session(&ended, out);
+            }
+        }
+        Verdict {
+            surprise,
+            state: step.state,
+            fingerprint,
+            template: Some(found.index),
+        }
+    }
+
+    fn session(&self, ended: &Ended, out: &mut Vec<Report>) {
+        if self.scoring {
+            out.push(Report::Session {
+                session: ended.name.clone(),
+                surprise: ended.surprise,
+                anomalous: ended.anomalous,
+            });
+        }
+    }
+
+    /// What people said of the like of it, in decades.
+    fn answers(&self, about: Fingerprint) -> f64 {
+        if self.core.feedback.is_empty() {
+            return 0.0;
+        }
+        self.core
+            .feedback
+            .get(&about.0)
+            .map_or(0.0, |answers| ANSWER * f64::from(*answers))
+    }
+
+    fn rules(&self) -> Rules {
+        let alarms_per_day = self.config.false_alarms_per_day.per_day();
+        Rules {
+            threshold: self.core.budget.threshold(alarms_per_day),
+            alarms_per_day,
+            accept_after: self.config.accept_after_minutes.seconds(),
+            learning: self.config.learning,
+            scoring: self.scoring,
+        }
+    }
+
+    /// What has to be looked at once a minute, however many events there are.
+    fn time_went_on(&mut self, out: &mut Vec<Report>) {
+        let Some(now) = self.core.time.now else {
+            return;
+        };
+        let minute = now.nanos().div_euclid(60_000_000_000);
+        if minute == self.core.minute {
+            return;
+        }
+        self.core.minute = minute;
+        while let Some(ended) = self.core.sessions.expire(now) {
+            self.session(&ended, out);
+        }
+        let rules = self.rules();
+        self.core.silence(&rules, now, out);
+        self.core.end_episodes(&rules, now, out);
+    }
+}
+
+impl Core {
+    /// What a step means for the detector as a whole.
+    fn after(
+        &mut self,
+        rules: &Rules,
+        key: u64,
+        step: &Step,
+        time: Timestamp,
+        evicted: Option<Box<Series>>,
+        out: &mut Vec<Report>,
+    ) {
+        if step.closed {
+            self.open.retain(|open| *open != key);
+        }
+        if step.opened {
+            self.open.push(key);
+            if rules.scoring {
+                self.status.alarms += 1;
+                self.budget.alarm();
+            }
+        }
+        self.budget.event(time, rules.alarms_per_day);
+        if let Some(series) = evicted {
+            rules.report_evicted(&series, out);
+        }
+    }
+
+    /// Series that reported regularly and have stopped. They are the least recently seen, so that the table is
+    /// walked from that end, and only as far as there is silence.
+    fn silence(&mut self, rules: &Rules, now: Timestamp, out: &mut Vec<Report>) {
+        let running = self.time.running;
+        for (key, series) in self.table.oldest_first() {
+            let Series {
+                labels, pulse, episode, ..
+            } = series;
+            let quiet = pulse.quiet(running);
+            if quiet < SHORTEST_SILENCE {
+                break;
+            }
+            if pulse.silent {
+                if let Some(episode) = episode.as_mut().filter(|episode| episode.is_silence()) {
+                    episode.last(now);
+                }
+                continue;
+            }
+            let surprise = pulse.surprise(quiet);
+            if !rules.scoring || surprise < rules.threshold {
+                continue;
+            }
+            pulse.silent = true;
+            if episode.is_some() {
+                continue;
+            }
+            let event = Strange {
+                time: now,
+                surprise,
+                fingerprint: Fingerprint(key),
+                level: None,
+            };
+            let begun = Episode::begin(
+                &event,
+                rules.threshold,
+                Kind::Silence,
+                silence(surprise, quiet, pulse.usual()),
+            );
+            out.push(Report::Anomaly(Box::new(begun.report(Phase::Onset, labels))));
+            *episode = Some(Box::new(begun));
+            self.open.push(key);
+            self.status.alarms += 1;
+            self.budget.alarm();
+        }
+    }
+
+    fn end_episodes(&mut self, rules: &Rules, now: Timestamp, out: &mut Vec<Report>) {
+        let Core { open, table, .. } = self;
+        open.retain(|key| {
+            // An evicted series has reported the end of its episode already.
+            let Some(series) = table.peek_mut(*key) else {
+                return false;
+            };
+            let over = series.episode.as_ref().is_some_and(|episode| {
+                episode.is_over(now, series.pulse.usual())
+                    || episode.is_silence() && episode.age(now) >= rules.accept_after
+            });
+            if over {
+                if let Some(episode) = series.episode.take() {
+                    rules.report(&episode, Phase::End, &series.labels, out);
+                }
+            }
+            series.episode.is_some()
+        });
+    }
+}
+
+/// What decides whether an event is anomalous.
+struct Rules {
+    threshold: f64,
+    alarms_per_day: f64,
+    accept_after: f64,
+    learning: Learning,
+    scoring: bool,
+}
+
+/// What was decided.
+struct Step {
+    state: State,
+    /// How much is learned from the event.
+    weight: Option<f64>,
+    opened: bool,
+    closed: bool,
+    /// The episode lasted so long that its level is normal from now on.
+    accepted: bool,
+}
+
+impl Rules {
+    fn decide(
+        &self,
+        episode: &mut Option<Box<Episode>>,
+        labels: &[(String, String)],
+        event: &Strange,
+        pulse: &mut Pulse,
+        out: &mut Vec<Report>,
+        explain: impl FnOnce() -> (Kind, Explanation),
+    ) -> Step {
+        let mut step = Step {
+            state: State::Normal,
+            weight: match self.learning {
+                Learning::Frozen => None,
+                Learning::Guarded | Learning::Open => Some(1.0),
+            },
+            opened: false,
+            closed: false,
+            accepted: false,
+        };
+        let spoke = std::mem::take(&mut pulse.silent);
+        if !self.scoring {
+            return step;
+        }
+        if let Some(open) = episode {
+            let over = open.is_over(event.time, pulse.usual()) || spoke && open.is_silence();
+            step.accepted = !over && open.age(event.time) >= self.accept_after;
+            if over || step.accepted {
+                self.report(open, Phase::End, labels, out);
+                *episode = None;
+                step.closed = true;
+            }
+        }
+        match episode {
+            Some(open) => {
+                if event.surprise >= self.threshold - HYSTERESIS {
+                    open.add(event, explain);
+                    step.state = State::Anomalous { onset: false };
+                }
+            }
+            None if event.surprise >= self.threshold && !step.accepted => {
+                let (kind, explanation) = explain();
+                let begun = Episode::begin(event, self.threshold, kind, explanation);
+                self.report(&begun, Phase::Onset, labels, out);
+                *episode = Some(Box::new(begun));
+                step.opened = true;
+                step.state = State::Anomalous { onset: true };
+            }
+            None => {}
+        }
+        if step.state.is_anomalous() && self.learning == Learning::Guarded {
+            step.weight = Some(GUARDED_WEIGHT);
+        }
+        step
+    }
+
+    /// An episode that is evicted with its series ends.
+    fn report_evicted(&self, series: &Series, out: &mut Vec<Report>) {
+        if let Some(episode) = &series.episode {
+            self.report(episode, Phase::End, &series.labels, out);
+        }
+    }
+
+    fn report(&self, episode: &Episode, phase: Phase, labels: &[(String, String)], out: &mut Vec<Report>) {
+        if self.scoring {
+            out.push(Report::Anomaly(Box::new(episode.report(phase, labels))));
+        }
+    }
+}
+
+fn silence(surprise: f64, quiet: f64, usual: f64) -> Explanation {
+    Explanation {
+        contributions: vec![Contribution {
+            of: "time since the last event".to_owned(),
+            model: "silence".to_owned(),
+            surprise,
+            observed: Observation::Number(quiet),
+            expected: Expected {
+                value: Observation::Number(usual),
+                low: None,
+                high: None,
+            },
+            unit: Some("s".to_owned()),
+        }],
+        counterfactual: Vec::new(),
+        template: None,
+    }
+}

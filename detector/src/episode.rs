@@ -1,0 +1,167 @@
+//! Episodes: a time of strange behaviour with an onset, a peak and an end. Alarms count onsets.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::{Level, Timestamp};
+use crate::verdict::{Anomaly, Explanation, Fingerprint, Kind, Observation, Phase, Severity, score};
+
+/// An open episode.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Episode {
+    onset: Timestamp,
+    /// The last anomalous event.
+    last: Timestamp,
+    peak: Timestamp,
+    surprise: f64,
+    threshold: f64,
+    events: u64,
+    kind: Kind,
+    severity: Severity,
+    fingerprint: Fingerprint,
+    #[serde(with = "as_json")]
+    explanation: Explanation,
+    /// What a log line says of its own severity; nothing for metrics.
+    level: Option<Level>,
+}
+
+/// An event that begins an episode or adds to it.
+pub(crate) struct Strange {
+    pub(crate) time: Timestamp,
+    pub(crate) surprise: f64,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) level: Option<Level>,
+}
+
+/// Two strange times belong to the same episode when there are at most so many seconds, or so many usual gaps
+/// of the series, between them.
+const MERGE_SECONDS: f64 = 600.0;
+const MERGE_GAPS: f64 = 12.0;
+
+/// Within an episode an event that is this many decades less strange than the threshold still belongs to it.
+pub(crate) const HYSTERESIS: f64 = 1.0;
+
+impl Episode {
+    pub(crate) fn begin(event: &Strange, threshold: f64, kind: Kind, explanation: Explanation) -> Self {
+        let mut episode = Episode {
+            onset: event.time,
+            last: event.time,
+            peak: event.time,
+            surprise: event.surprise,
+            threshold,
+            events: 1,
+            kind,
+            severity: Severity::Low,
+            fingerprint: event.fingerprint,
+            explanation,
+            level: event.level,
+        };
+        episode.severity = episode.judge();
+        episode
+    }
+
+    /// Adds an event. The explanation is made only when the event is the strangest so far.
+    pub(crate) fn add(&mut self, event: &Strange, explain: impl FnOnce() -> (Kind, Explanation)) {
+        self.last = self.last.max(event.time);
+        self.events += 1;
+        if event.surprise > self.surprise {
+            self.surprise = event.surprise;
+            self.peak = event.time;
+            self.level = self.level.max(event.level);
+            (self.kind, self.explanation) = explain();
+        }
+        self.severity = self.severity.max(self.judge());
+    }
+
+    /// How long it has lasted at `now`.
+    pub(crate) fn age(&self, now: Timestamp) -> f64 {
+        now.seconds_since(self.onset)
+    }
+
+    /// Whether nothing strange has come for so long that it is over.
+    pub(crate) fn is_over(&self, now: Timestamp, usual_gap: f64) -> bool {
+        now.seconds_since(self.last) > MERGE_SECONDS.max(MERGE_GAPS * usual_gap)
+    }
+
+    pub(crate) fn is_silence(&self) -> bool {
+        self.kind == Kind::Silence
+    }
+
+    /// It still lasts at this time.
+    pub(crate) fn last(&mut self, time: Timestamp) {
+        self.last = self.last.max(time);
+        self.severity = self.severity.max(self.judge());
+    }
+
+    /// The report of it.
+    pub(crate) fn report(&self, phase: Phase, labels: &[(String, String)]) -> Anomaly {
+        Anomaly {
+            timestamp: self.onset,
+            subject: labels.iter().cloned().collect::<BTreeMap<_, _>>(),
+            kind: self.kind,
+            severity: self.severity,
+            score: score(self.surprise),
+            surprise: self.surprise,
+            threshold: self.threshold,
+            phase,
+            seconds: self.last.seconds_since(self.onset).max(0.0),
+            events: self.events,
+            peak: self.peak,
+            fingerprint: self.fingerprint,
+            explanation: self.explanation.clone(),
+        }
+    }
+
+    /// How much it matters: how far beyond the threshold it is, how large the effect and how long it lasts.
+    /// Each of the three can only raise it.
+    fn judge(&self) -> Severity {
+        let beyond = ((self.surprise - self.threshold) / 2.0).clamp(0.0, 2.0);
+        let minutes = self.last.seconds_since(self.onset).max(0.0) / 60.0;
+        let lasting = (minutes / 30.0).min(1.0);
+        match beyond + self.effect() + lasting {
+            points if points < 1.0 => Severity::Low,
+            points if points < 2.0 => Severity::Medium,
+            points if points < 3.0 => Severity::High,
+            _ => Severity::Critical,
+        }
+    }
+
+    /// From 0 to 1.5: for metrics by how much the value differs from what was expected, for log lines what they
+    /// say of themselves.
+    fn effect(&self) -> f64 {
+        match self.level {
+            Some(Level::Fatal) => return 1.5,
+            Some(Level::Error) => return 1.0,
+            Some(Level::Warn) => return 0.5,
+            Some(_) => return 0.0,
+            None => {}
+        }
+        let Some(first) = self.explanation.contributions.first() else {
+            return 0.0;
+        };
+        match (&first.observed, &first.expected.value) {
+            (Observation::Number(observed), Observation::Number(expected)) => {
+                let scale = expected.abs().max(1e-9);
+                ((observed - expected).abs() / scale).min(1.5)
+            }
+            _ => 0.0,
+        }
+    }
+}
+
+/// An explanation is wire format, which a snapshot's encoding cannot read: it has no names for what is left out.
+mod as_json {
+    use serde::{Deserialize, Deserializer, Serializer, de, ser};
+
+    use crate::verdict::Explanation;
+
+    pub(super) fn serialize<S: Serializer>(explanation: &Explanation, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(&serde_json::to_string(explanation).map_err(ser::Error::custom)?)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Explanation, D::Error> {
+        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
+        serde_json::from_str(&text).map_err(de::Error::custom)
+    }
+}

@@ -1,0 +1,47 @@
+//! What a configuration can cost in memory, before anything is started with it.
+
+use crate::config::{Bounds, Config};
+
+/// One part of a detector's memory: so many of something, each of so many bytes at most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Part {
+    /// What it is, in words.
+    pub name: &'static str,
+    /// How many there can be.
+    pub count: u64,
+    /// What one of them needs at most, in bytes.
+    pub most_bytes: u64,
+    /// What one of them needs in ordinary use, in bytes.
+    pub usual_bytes: u64,
+}
+
+// Measured with an allocator that counts (`tests/memory.rs` holds them to it), for 64-bit hosts; a wasm guest needs
+// less, since its pointers are half as long.
+const SERIES: (u64, u64) = (6_000, 1_000);
+const METRIC: (u64, u64) = (6_500, 4_500);
+const TEMPLATE: (u64, u64) = (6_000, 800);
+const SESSION: (u64, u64) = (2_000, 300);
+const STEP: (u64, u64) = (100, 100);
+
+/// What a detector with this configuration can need, part by part. It is reached only by traffic that fills every
+/// bound.
+pub fn footprint(config: &Config) -> Vec<Part> {
+    let Bounds {
+        max_series,
+        max_metrics,
+        max_templates,
+    } = &config.bounds;
+    let part = |name, count: u64, (most_bytes, usual_bytes)| Part {
+        name,
+        count,
+        most_bytes,
+        usual_bytes,
+    };
+    vec![
+        part("series", u64::from(max_series.get()), SERIES),
+        part("metrics of all series", u64::from(max_metrics.get()), METRIC),
+        part("templates of log lines", u64::from(max_templates.get()), TEMPLATE),
+        part("open sessions", crate::detector::MOST_SESSIONS as u64, SESSION),
+        part("steps of sessions", crate::log::ALL_STEPS as u64, STEP),
+    ]
+}

@@ -1,0 +1,32 @@
+//! Watchpost's detector: events in, verdicts out.
+//!
+//! A pure library. It has no clock, no I/O and no randomness of its own; the same events and the same
+//! configuration give the same bytes on every machine and in every wasm host.
+
+mod config;
+mod detector;
+mod episode;
+mod event;
+mod footprint;
+mod keys;
+mod log;
+mod metric;
+mod scorer;
+mod series;
+mod snapshot;
+mod threshold;
+mod verdict;
+pub mod wire;
+
+pub use config::{AlarmRate, Bounds, Config, ConfigError, Learning, Minutes};
+pub use detector::{Detector, Report, Status};
+pub use event::{Event, Finite, Label, Level, LogRecord, Sample, Subject, Timestamp, Value};
+pub use footprint::{Part, footprint};
+pub use scorer::{
+    Answer, Document, Emit, Input, Interval, Line, OpenError, Problem, Role, RowVerdict, Scorer, SessionVerdict,
+};
+pub use snapshot::SnapshotError;
+pub use verdict::{
+    Anomaly, Contribution, Expected, Explanation, Fingerprint, Kind, Label as FeedbackLabel, Observation, Phase,
+    Severity, State, Substitution, Verdict, score,
+};

@@ -1,0 +1,12 @@
+//! Log lines: what a line is (its template), and how strange it is for this subject.
+
+mod rate;
+mod session;
+mod stream;
+mod template;
+mod token;
+mod words;
+
+pub(crate) use session::{ALL_STEPS, Ended, Sessions};
+pub(crate) use stream::{Stream, TemplateStats};
+pub(crate) use template::{TemplateIndex, Templates};

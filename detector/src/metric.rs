@@ -1,0 +1,9 @@
+//! Metrics: one model for each metric of a subject, combined into one verdict on the row.
+
+mod channel;
+mod forecast;
+mod model;
+mod row;
+mod unit;
+
+pub(crate) use row::Row;

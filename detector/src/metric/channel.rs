@@ -1,0 +1,90 @@
+//! One way of looking at a metric: a deviation, its usual spread, and how often it was reached.
+
+use serde::{Deserialize, Serialize};
+
+use crate::threshold::{PRIOR_EVENTS, Tail, of_deviation};
+
+/// The ways of looking at a metric.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Look {
+    /// This value against its forecast.
+    Point,
+    /// The last ten values against the last hundred.
+    Shift,
+    /// The last half hour against the same time of the days before.
+    Drift,
+    /// How long the value has not changed.
+    Stuck,
+    /// This value against the level of the last hundred, added up over the last values.
+    Lasting,
+}
+
+impl Look {
+    pub(super) const ALL: [Look; 5] = [Look::Point, Look::Shift, Look::Drift, Look::Stuck, Look::Lasting];
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Look::Point => "point",
+            Look::Shift => "shift",
+            Look::Drift => "drift",
+            Look::Stuck => "stuck",
+            Look::Lasting => "lasting",
+        }
+    }
+}
+
+/// The deviation of one look, in units of its own spread.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Channel {
+    /// Usual size of the deviation.
+    pub(super) spread: f64,
+    seen: f64,
+    /// The spread forgets with this many deviations.
+    memory: f64,
+    pub(super) tail: Tail,
+}
+
+/// What a larger deviation counts as when the spread is learned, in spreads.
+const REACH: f64 = 4.0;
+
+impl Channel {
+    pub(super) fn new(memory: f64, steepest: f32) -> Self {
+        Channel {
+            spread: 0.0,
+            seen: 0.0,
+            memory,
+            tail: Tail::new(steepest, PRIOR_EVENTS),
+        }
+    }
+
+    /// Nominal surprise of a deviation. The spread is never taken to be less than `floor`: a spread of zero
+    /// would make every change infinitely strange.
+    pub(super) fn nominal(&self, deviation: f64, floor: f64) -> f64 {
+        let spread = self.spread.max(floor);
+        if spread > 0.0 {
+            of_deviation((deviation / spread).abs().min(1e6))
+        } else {
+            0.0
+        }
+    }
+
+    /// The size of the deviation at which the nominal surprise is reached.
+    pub(super) fn deviation_at(&self, nominal: f64, floor: f64) -> f64 {
+        2.0 * libm::sqrt((libm::pow(10.0, nominal / 2.0) - 1.0).max(0.0)) * self.spread.max(floor)
+    }
+
+    /// Learns a deviation; one that is not independent of the one before carries less `weight`.
+    pub(super) fn learn(&mut self, deviation: f64, floor: f64, weight: f64) {
+        self.tail.learn(self.nominal(deviation, floor), weight);
+        self.seen += weight;
+        let size = deviation.abs();
+        // A deviation is bounded before it is learned, but a spread that starts from zero has to begin somewhere.
+        let bounded = if self.seen > 8.0 * weight {
+            size.min(REACH * self.spread.max(floor))
+        } else {
+            size
+        };
+        let rate = (weight / self.seen).max(weight / self.memory).min(1.0);
+        self.spread += rate * (bounded - self.spread);
+    }
+}

@@ -1,0 +1,411 @@
+//! The model of one metric: four looks at it, each calibrated on the metric's own past.
+
+use serde::{Deserialize, Serialize};
+
+use super::channel::{Channel, Look};
+use super::forecast::Forecasters;
+use super::unit;
+use crate::event::Timestamp;
+use crate::threshold::{PRIOR_EVENTS, Tail};
+
+/// One metric of one subject.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Metric {
+    pub(super) name: String,
+    counter: bool,
+    last_raw: f64,
+    last_time: Timestamp,
+    /// Values seen, not counting the first of a counter.
+    seen: u64,
+    last: f64,
+    forecasters: Option<Forecasters>,
+    /// Usual distance from the level of the last hundred values: the scale of everything this metric does.
+    wide: f64,
+    /// The smallest change that was ever seen: what the metric is measured in. Zero before the first change.
+    resolution: f64,
+    /// The level of the last ten and of the last hundred values, with the time of the day taken away.
+    quick: f64,
+    steady: f64,
+    /// The level of the last half hour and of the last day, likewise; the day is zero until one was seen.
+    half_hour: f64,
+    day: f64,
+    /// Whether the time of the day was taken away from these levels.
+    seasonal: bool,
+    drifting: bool,
+    first: Timestamp,
+    /// How often a value equals the one before, and for how many values it has now.
+    same: f64,
+    run: u32,
+    looks: [Channel; LOOKS],
+    /// What has added up; the greatest sum since it was zero, and for how long; and how often that was reached.
+    sum: f64,
+    greatest_sum: f64,
+    excursion: f64,
+    sums: Tail,
+}
+
+/// What one value looks like, before anything is learned from it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Reading {
+    /// The value; of a counter the rate per second.
+    pub(super) value: f64,
+    pub(super) surprise: f64,
+    /// The look that found it strangest.
+    pub(super) look: Look,
+    deviations: [f64; LOOKS],
+    floors: [f64; LOOKS],
+    sum: f64,
+    pub(super) forecast: f64,
+}
+
+/// The last ten and the last hundred values.
+const QUICK: f64 = 1.0 / 8.0;
+const STEADY: f64 = 1.0 / 128.0;
+const HALF_HOUR: f64 = 1800.0;
+const DAY: f64 = 86_400.0;
+/// How much faster than assumed a measured tail may fall: a Gaussian metric needs about three.
+const STEEPEST: f32 = 4.0;
+/// From so many values on there is something to say at all, and from so many on about their level.
+const FIRST_VALUES: u64 = 16;
+const SHIFT_VALUES: u64 = 64;
+
+/// A value by itself can be so many decades stranger than there were values to tell: more than that is a claim about
+/// something that was never seen.
+const MOST_BEYOND: f64 = 2.0;
+
+/// What lasts adds up (a CUSUM, Page 1954, of calibrated surprise): of every value's surprise, `ALLOWANCE` is normal and
+/// the rest is summed, as long as the sum is positive. One value counts for at most `MOST_OF_A_VALUE`, so that a single
+/// spike is no trouble that lasts, and the sum is bounded, so that it is over soon after the trouble.
+const ALLOWANCE: f64 = 1.5;
+const MOST_OF_A_VALUE: f64 = 4.0;
+const MOST_SUM: f64 = 16.0;
+
+/// For independent values the sum exceeds x with a probability that falls as 10^(−θx), where θ solves
+/// E[10^(θ(s − 1.5))] = 1 for calibrated surprise s, that is 10^(−1.5 θ) = 1 − θ: 0.96. Values are not independent;
+/// half of it is assumed, and what it really is gets measured.
+const SUM_SLOPE: f64 = 0.48;
+/// A value counts for the level of several as if it were at most so many usual distances away.
+const OUTLIER: f64 = 6.0;
+
+const LOOKS: usize = Look::ALL.len();
+
+/// A metric that equals its last value less often than this always varies.
+const VARIES: f64 = 0.05;
+
+impl Metric {
+    pub(super) fn new(name: &str) -> Self {
+        Metric {
+            name: name.to_owned(),
+            counter: unit::is_counter(name),
+            last_raw: f64::NAN,
+            last_time: Timestamp::default(),
+            seen: 0,
+            last: 0.0,
+            forecasters: None,
+            wide: 0.0,
+            resolution: 0.0,
+            quick: 0.0,
+            steady: 0.0,
+            half_hour: 0.0,
+            day: 0.0,
+            seasonal: false,
+            drifting: false,
+            first: Timestamp::default(),
+            same: 0.5,
+            run: 0,
+            looks: [
+                Channel::new(128.0, STEEPEST),
+                Channel::new(512.0, STEEPEST),
+                // Half hours: about two weeks.
+                Channel::new(700.0, STEEPEST),
+                // Runs of equal values that are no fault fall off as a geometric distribution does.
+                Channel::new(512.0, 1.0),
+                Channel::new(512.0, STEEPEST),
+            ],
+            sum: 0.0,
+            greatest_sum: 0.0,
+            excursion: 0.0,
+            sums: Tail::new(2.0, PRIOR_EVENTS),
+        }
+    }
+
+    pub(super) fn is_counter(&self) -> bool {
+        self.counter
+    }
+
+    pub(super) fn is_learning(&self) -> bool {
+        self.seen < FIRST_VALUES
+    }
+
+    /// What a value looks like; `None` when there is nothing to compare it with yet.
+    pub(super) fn read(&self, time: Timestamp, raw: f64) -> Option<Reading> {
+        let value = self.value(time, raw)?;
+        let forecasters = self.forecasters.as_ref()?;
+        let seconds = self.seconds(time);
+        let forecast = forecasters.forecast(time).nearest(value);
+        let (rest, seasonal) = self.without_season(time, value);
+        let restarted = seasonal != self.seasonal;
+        let steady = if restarted { rest } else { self.steady };
+        // One outlier must not look like a level.
+        let level = rest.clamp(steady - OUTLIER * self.wide, steady + OUTLIER * self.wide);
+        let quick = if restarted {
+            rest
+        } else {
+            self.quick + QUICK * (level - self.quick)
+        };
+        let half_hour = if restarted {
+            rest
+        } else {
+            self.half_hour + seconds / (HALF_HOUR + seconds) * (level - self.half_hour)
+        };
+        let run = if value == self.last { self.run + 1 } else { 0 };
+        let deviations = [
+            value - forecast,
+            if self.seen >= SHIFT_VALUES { quick - steady } else { 0.0 },
+            half_hour - self.day,
+            // The nominal surprise of a run is that of a geometric distribution; expressed as a deviation
+            // of a spread of one, so that it takes the way of the others.
+            if self.same < VARIES && value != 0.0 {
+                run_deviation(run, self.same)
+            } else {
+                0.0
+            },
+            rest - steady,
+        ];
+        let point_floor = (0.05 * self.wide).max(0.5 * self.resolution);
+        let floors = [
+            point_floor,
+            // What the mean of ten values of this spread wanders by.
+            (0.25 * self.looks[0].spread).max(0.5 * point_floor),
+            0.25 * self.wide,
+            1.0,
+            point_floor,
+        ];
+        let mut reading = Reading {
+            value,
+            surprise: 0.0,
+            look: Look::Point,
+            deviations,
+            floors,
+            sum: 0.0,
+            forecast,
+        };
+        if !self.is_learning() {
+            self.judge(&mut reading);
+        }
+        Some(reading)
+    }
+
+    fn judge(&self, reading: &mut Reading) {
+        let known = libm::log10(self.seen as f64 + 1.0);
+        let mut active = 1.0;
+        for (look, channel) in Look::ALL.into_iter().zip(&self.looks) {
+            let k = look as usize;
+            // Before a whole day was seen, a drift may be the time of the day.
+            if reading.deviations[k] == 0.0 || look == Look::Drift && !self.drifting {
+                continue;
+            }
+            active += f64::from(u8::from(k > 0));
+            let mut surprise = channel
+                .tail
+                .surprise(channel.nominal(reading.deviations[k], reading.floors[k]));
+            match look {
+                // One value can be only so much stranger than there were values to tell. Where the metric never
+                // varied, how many there were is all that is known (Laplace's rule of succession).
+                Look::Point => surprise = surprise.min(known + if self.wide == 0.0 { 0.0 } else { MOST_BEYOND }),
+                Look::Lasting => {
+                    reading.sum = self.sum + surprise.min(known.min(MOST_OF_A_VALUE)) - ALLOWANCE;
+                    reading.sum = reading.sum.clamp(0.0, MOST_SUM);
+                    surprise = self.sums.surprise(SUM_SLOPE * reading.sum);
+                }
+                Look::Shift | Look::Drift | Look::Stuck => {}
+            }
+            if surprise > reading.surprise {
+                reading.surprise = surprise;
+                reading.look = look;
+            }
+        }
+        // Bonferroni: valid however the looks depend on each other.
+        reading.surprise = (reading.surprise - libm::log10(active)).max(0.0);
+    }
+
+    /// Learns a value. `weight` below 1 learns less of it; `reading` is what was read from it.
+    pub(super) fn learn(&mut self, time: Timestamp, raw: f64, reading: Option<&Reading>, weight: f64) {
+        let value = self.value(time, raw);
+        let seconds = self.seconds(time);
+        self.last_raw = raw;
+        self.last_time = self.last_time.max(time);
+        let Some(value) = value else {
+            return;
+        };
+        let Some(forecasters) = &mut self.forecasters else {
+            let mut forecasters = Forecasters::new(value);
+            forecasters.learn(time, 0.0, value, f64::INFINITY, 1.0);
+            self.forecasters = Some(forecasters);
+            self.first = time;
+            self.last_time = time;
+            (self.last, self.quick, self.steady, self.half_hour) = (value, value, value, value);
+            self.seen = 1;
+            return;
+        };
+        let Some(reading) = reading else {
+            return;
+        };
+        self.seen += 1;
+        let change = (value - self.last).abs();
+        if change > 0.0 && (self.resolution == 0.0 || change < self.resolution) {
+            self.resolution = change;
+        }
+        self.same += (1.0 / 256.0) * (f64::from(u8::from(change == 0.0)) - self.same);
+        self.run = if change == 0.0 { self.run + 1 } else { 0 };
+        self.last = value;
+
+        let reach = if self.seen < FIRST_VALUES {
+            f64::INFINITY
+        } else {
+            4.0 * self.looks[0].spread.max(reading.floors[0])
+        };
+        // A metric that never varied has no spread to bound its first change by.
+        let reach = if reach == 0.0 { f64::INFINITY } else { reach };
+        forecasters.learn(time, seconds, value, reach, weight);
+
+        // Deviations of smoothed levels are alike from one value to the next: only each tenth, or each half
+        // hour, is news.
+        let news = [1.0, QUICK, seconds / (HALF_HOUR + seconds), QUICK, QUICK];
+        for (k, channel) in self.looks.iter_mut().enumerate() {
+            let known = k == 0 || reading.deviations[k] != 0.0;
+            if known {
+                channel.learn(reading.deviations[k], reading.floors[k], news[k] * weight);
+            }
+        }
+        if self.seen > FIRST_VALUES {
+            self.sum = reading.sum;
+            self.greatest_sum = self.greatest_sum.max(self.sum);
+            self.excursion += QUICK * weight;
+            // An excursion is learned when it is over: it must not become usual while it lasts.
+            if self.sum == 0.0 {
+                self.sums.learn(SUM_SLOPE * self.greatest_sum, self.excursion);
+                (self.greatest_sum, self.excursion) = (0.0, 0.0);
+            }
+        }
+        let away = (value - self.steady_level(time)).abs();
+        let wide_rate = weight * (1.0 / self.seen as f64).max(1.0 / 512.0);
+        let bound = if self.wide > 0.0 {
+            10.0 * self.wide
+        } else {
+            f64::INFINITY
+        };
+        self.wide += wide_rate * (away.min(bound) - self.wide);
+
+        let (rest, seasonal) = self.without_season(time, value);
+        if seasonal == self.seasonal {
+            let rate = weight * QUICK;
+            let level = rest.clamp(self.steady - OUTLIER * self.wide, self.steady + OUTLIER * self.wide);
+            let level = if self.seen < FIRST_VALUES { rest } else { level };
+            self.quick += rate * (level - self.quick);
+            let early = (1.0 / self.seen as f64).max(STEADY);
+            self.steady += weight * early * (rest - self.steady).clamp(-reach, reach);
+            let share = |time_constant: f64| weight * seconds / (time_constant + seconds);
+            self.half_hour += share(HALF_HOUR) * (level - self.half_hour);
+            self.day += share(DAY).max(weight / self.seen as f64) * (level - self.day);
+        } else {
+            self.seasonal = seasonal;
+            (self.quick, self.steady, self.half_hour, self.day) = (rest, rest, rest, rest);
+        }
+        self.drifting = self.drifting || time.seconds_since(self.first) >= DAY;
+    }
+
+    /// A new level is accepted as normal.
+    pub(super) fn restart(&mut self) {
+        let (time, last) = (self.last_time, self.last);
+        if let Some(forecasters) = &mut self.forecasters {
+            forecasters.restart(time, last);
+        }
+        let (rest, _) = self.without_season(time, last);
+        (self.quick, self.steady, self.half_hour, self.day) = (rest, rest, rest, rest);
+        self.run = 0;
+        self.sum = 0.0;
+    }
+
+    /// The range in which nine of ten normal values lie.
+    pub(super) fn usual_range(&self, reading: &Reading) -> (f64, f64) {
+        let nominal = self.looks[0].tail.nominal_at(0.1);
+        let reach = self.looks[0].deviation_at(nominal, reading.floors[0]);
+        (reading.forecast - reach, reading.forecast + reach)
+    }
+
+    /// What was seen and what was expected, as the look that found it strangest sees it.
+    pub(super) fn seen_and_expected(&self, reading: &Reading) -> (f64, f64) {
+        let k = reading.look as usize;
+        match reading.look {
+            Look::Point => (reading.value, reading.forecast),
+            Look::Stuck => (f64::from(self.run + 1), 1.0),
+            // The level now, and where it would be without the deviation.
+            Look::Shift | Look::Drift => {
+                let level = self.level_now(reading);
+                (level, level - reading.deviations[k])
+            }
+            Look::Lasting => {
+                let level = self.level_now(reading);
+                (level, level - reading.deviations[Look::Shift as usize])
+            }
+        }
+    }
+
+    fn level_now(&self, reading: &Reading) -> f64 {
+        let rest = match reading.look {
+            Look::Shift | Look::Lasting => self.quick + QUICK * (reading.value - self.season_now() - self.quick),
+            _ => self.half_hour,
+        };
+        rest + self.season_now()
+    }
+
+    fn season_now(&self) -> f64 {
+        let season = self.forecasters.as_ref().map(|f| &f.season);
+        match season {
+            Some(season) if self.seasonal => season.usual(self.last_time).unwrap_or(0.0),
+            _ => 0.0,
+        }
+    }
+
+    /// The value of a gauge is itself; of a counter it is the rate since the last time, after a reset since zero.
+    fn value(&self, time: Timestamp, raw: f64) -> Option<f64> {
+        if !self.counter {
+            return Some(raw);
+        }
+        let seconds = time.seconds_since(self.last_time);
+        if self.last_raw.is_nan() || seconds <= 0.0 {
+            return None;
+        }
+        let grown = if raw >= self.last_raw { raw - self.last_raw } else { raw };
+        let rate = grown / seconds;
+        rate.is_finite().then_some(rate)
+    }
+
+    /// Event time since the last value; never negative, so that late values do no harm.
+    fn seconds(&self, time: Timestamp) -> f64 {
+        time.seconds_since(self.last_time).max(0.0)
+    }
+
+    fn without_season(&self, time: Timestamp, value: f64) -> (f64, bool) {
+        let season = self.forecasters.as_ref().map(|f| &f.season).filter(|s| s.explains());
+        match season.and_then(|season| season.range(time)) {
+            Some(range) => (value - range.nearest(value), true),
+            None => (value, false),
+        }
+    }
+
+    fn steady_level(&self, time: Timestamp) -> f64 {
+        let season = self.forecasters.as_ref().map(|f| &f.season);
+        match season {
+            Some(season) if self.seasonal => self.steady + season.usual(time).unwrap_or(0.0),
+            _ => self.steady,
+        }
+    }
+}
+
+fn run_deviation(run: u32, same: f64) -> f64 {
+    // Rounding makes neighbours alike now and then; only a run says something.
+    let nominal = -f64::from(run) * libm::log10(same.clamp(0.1, 1.0));
+    2.0 * libm::sqrt((libm::pow(10.0, nominal.min(12.0) / 2.0) - 1.0).max(0.0))
+}

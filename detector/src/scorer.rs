@@ -1,0 +1,412 @@
+//! Bytes in, verdicts out: a reader and a detector. This is what the engine, the browser and the native
+//! run of the command line have in common, so that all of them write the same bytes.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::{Config, ConfigError, parse};
+use crate::detector::{Detector, Report, Status};
+use crate::event::Timestamp;
+use crate::snapshot::SnapshotError;
+use crate::verdict::{Anomaly, Fingerprint, Label, State, score};
+use crate::wire::{Format, Reader, Row};
+
+/// One input: how it is read, what it is for and what is written about it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// How the bytes are read.
+    pub format: Format,
+    /// Whether the rows are scored or only learned from.
+    #[serde(default)]
+    pub role: Role,
+    /// What is written.
+    #[serde(default)]
+    pub emit: Emit,
+    /// How far rows without a time are taken to be apart.
+    #[serde(default)]
+    pub interval_seconds: Interval,
+    /// CSV: the columns that form the subject; without it every text column does.
+    #[serde(default)]
+    pub subject: Option<Vec<String>>,
+    /// The year of times that name none, as in syslog.
+    #[serde(default = "unknown_year")]
+    pub year: i16,
+    /// Feedback on rows of this input, learned from right after the row.
+    #[serde(default)]
+    pub answers: Vec<Answer>,
+}
+
+fn unknown_year() -> i16 {
+    1970
+}
+
+impl Input {
+    /// An input of this format with every other thing as it is by default.
+    pub fn new(format: Format) -> Self {
+        Input {
+            format,
+            role: Role::default(),
+            emit: Emit::default(),
+            interval_seconds: Interval::default(),
+            subject: None,
+            year: unknown_year(),
+            answers: Vec::new(),
+        }
+    }
+
+    /// Reads an input's description from JSON.
+    ///
+    /// # Errors
+    /// Names the field, the line and the column of the first thing that is wrong.
+    pub fn from_json(text: &str) -> Result<Self, ConfigError> {
+        parse(text)
+    }
+}
+
+/// What an input is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Role {
+    /// History: learned from and not scored.
+    WarmUp,
+    /// Scored, and learned from.
+    #[default]
+    Score,
+}
+
+/// What is written about an input.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Emit {
+    /// A line for every row.
+    Rows,
+    /// A line for every onset and every end of an episode.
+    #[default]
+    Anomalies,
+    /// Both, each anomaly before the row that caused it.
+    All,
+}
+
+/// The assumed time between rows, in seconds: from a nanosecond to a year.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
+pub struct Interval(f64);
+
+impl Interval {
+    /// The time in seconds.
+    pub fn seconds(self) -> f64 {
+        self.0
+    }
+}
+
+impl Default for Interval {
+    fn default() -> Self {
+        Interval(60.0)
+    }
+}
+
+impl TryFrom<f64> for Interval {
+    type Error = String;
+
+    fn try_from(seconds: f64) -> Result<Self, String> {
+        if (1e-9..=31_536_000.0).contains(&seconds) {
+            Ok(Interval(seconds))
+        } else {
+            Err(format!(
+                "{seconds} is not an interval in seconds: give a number above 0 and at most 31536000 (a year)"
+            ))
+        }
+    }
+}
+
+impl From<Interval> for f64 {
+    fn from(interval: Interval) -> f64 {
+        interval.0
+    }
+}
+
+/// What a person said of one row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Answer {
+    /// The row, counted from 0 over all scored inputs.
+    pub row: u64,
+    /// What was said.
+    pub label: Label,
+}
+
+/// A row that could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct Problem {
+    /// The line of the input, from 1.
+    pub line: u64,
+    /// The field or column at fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub field: Option<String>,
+    /// What is wrong and what to do.
+    pub message: String,
+}
+
+/// One line of what a scorer writes. Every line is one JSON object, and its first field tells which it is.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(untagged)]
+pub enum Line {
+    /// The verdict on a row.
+    Row(RowVerdict<'static>),
+    /// The verdict on a session, after its last row.
+    Session(SessionVerdict),
+    /// A row that could not be read.
+    Problem {
+        /// What is wrong with it.
+        problem: Problem,
+    },
+    /// Something that the user should know, for example that an interval was assumed.
+    Note {
+        /// In words.
+        note: String,
+    },
+    /// An episode begins or ends.
+    Anomaly(Box<Anomaly>),
+}
+
+/// The verdict on a row, as it is written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct RowVerdict<'a> {
+    /// The row, counted from 0 over all scored inputs.
+    pub row: u64,
+    /// `1 − 10^(−surprise)`.
+    pub score: f64,
+    /// `−log10 p`.
+    pub surprise: f64,
+    /// Whether the row belongs to an open episode.
+    pub anomaly: bool,
+    /// Whether the row is the first of one.
+    pub onset: bool,
+    /// For log lines, the template that the line belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template: Option<Cow<'a, str>>,
+    /// Its identity, which stays when the text becomes more general.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_id: Option<Fingerprint>,
+}
+
+/// The verdict on a session, as it is written when the session has ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct SessionVerdict {
+    /// The session.
+    pub session: String,
+    /// `1 − 10^(−surprise)`.
+    pub score: f64,
+    /// `−log10 p`.
+    pub surprise: f64,
+    /// Whether the session is anomalous.
+    pub anomaly: bool,
+}
+
+/// The configuration of a host: the detector's part is the same everywhere.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Document {
+    /// The detector's configuration.
+    pub detector: Config,
+}
+
+/// A scorer that cannot be opened.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The configuration cannot be used.
+    #[error("configuration: {0}")]
+    Config(#[from] ConfigError),
+    /// The snapshot cannot be used.
+    #[error(transparent)]
+    Snapshot(#[from] SnapshotError),
+}
+
+/// Scores inputs, one after the other, with one detector.
+#[derive(Debug)]
+pub struct Scorer {
+    detector: Detector,
+    reader: Option<Reader>,
+    role: Role,
+    emit: Emit,
+    /// Sorted so that the next one is the last.
+    answers: Vec<Answer>,
+    next_row: u64,
+    reports: Vec<Report>,
+}
+
+impl Scorer {
+    /// A scorer with a detector that has seen nothing, or that goes on where another one stopped.
+    pub fn new(detector: Detector) -> Self {
+        Scorer {
+            detector,
+            reader: None,
+            role: Role::default(),
+            emit: Emit::default(),
+            answers: Vec::new(),
+            next_row: 0,
+            reports: Vec::new(),
+        }
+    }
+
+    /// A scorer from a configuration document, `{"detector": {…}}` in JSON (empty: all defaults), and the snapshot
+    /// to go on from, if there is one.
+    ///
+    /// # Errors
+    /// When the document or the snapshot cannot be used.
+    pub fn open(document: &str, snapshot: Option<&[u8]>) -> Result<Self, OpenError> {
+        let document = if document.trim().is_empty() {
+            Document::default()
+        } else {
+            parse(document)?
+        };
+        Ok(Self::new(match snapshot {
+            Some(snapshot) => Detector::restore(document.detector, snapshot)?,
+            None => Detector::new(document.detector),
+        }))
+    }
+
+    /// Begins an input. What came before it is over: call [`Scorer::finish`] first.
+    pub fn begin(&mut self, input: Input) {
+        self.reader = Some(Reader::new(&input, self.detector.now()));
+        self.role = input.role;
+        self.emit = input.emit;
+        self.answers = input.answers;
+        self.answers.sort_by_key(|answer| std::cmp::Reverse(answer.row));
+        self.detector.set_scoring(matches!(input.role, Role::Score));
+    }
+
+    /// Reads a chunk of the input, cut anywhere, and appends what is to be said about it.
+    pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+        let Some(mut reader) = self.reader.take() else {
+            return;
+        };
+        reader.read(chunk, &mut |row| self.row(row, out));
+        self.reader = Some(reader);
+    }
+
+    /// The input is over.
+    pub fn finish(&mut self, out: &mut Vec<u8>) {
+        let Some(mut reader) = self.reader.take() else {
+            return;
+        };
+        reader.finish(&mut |row| self.row(row, out));
+        if reader.assumed_interval() {
+            write(
+                out,
+                &Line::Note {
+                    note: format!(
+                        "rows without a time are taken to be {} s apart; --interval sets another time",
+                        reader.interval_seconds()
+                    ),
+                },
+            );
+        }
+    }
+
+    /// Everything is over: episodes and sessions that are still open are reported as they stand.
+    pub fn close(&mut self, out: &mut Vec<u8>) {
+        self.detector.close(&mut self.reports);
+        self.report(out);
+    }
+
+    /// Time goes on without events: windows close, and silence is noticed.
+    pub fn tick(&mut self, now: Timestamp, out: &mut Vec<u8>) {
+        self.detector.tick(now, &mut self.reports);
+        self.report(out);
+    }
+
+    /// The whole state, to go on from later.
+    pub fn snapshot(&self) -> Vec<u8> {
+        self.detector.snapshot()
+    }
+
+    /// Where the detector stands.
+    pub fn status(&self) -> Status {
+        self.detector.status()
+    }
+
+    fn row(&mut self, row: Row<'_>, out: &mut Vec<u8>) {
+        let number = self.next_row;
+        let mut line = RowVerdict {
+            row: number,
+            score: 0.0,
+            surprise: 0.0,
+            anomaly: false,
+            onset: false,
+            template: None,
+            template_id: None,
+        };
+        let mut fingerprint = None;
+        match row {
+            Row::Event(event) => {
+                let verdict = self.detector.observe(&event, &mut self.reports);
+                self.report(out);
+                line.score = verdict.score();
+                line.surprise = verdict.surprise;
+                line.anomaly = verdict.state.is_anomalous();
+                line.onset = verdict.state == State::Anomalous { onset: true };
+                if let Some((template, id)) = self.detector.template(&verdict) {
+                    line.template = Some(Cow::Borrowed(template));
+                    line.template_id = Some(Fingerprint(id));
+                }
+                fingerprint = Some(verdict.fingerprint);
+            }
+            Row::Blank => {}
+            Row::Bad(problem) => write(out, &Line::Problem { problem }),
+        }
+        if matches!(self.role, Role::WarmUp) {
+            return;
+        }
+        self.next_row += 1;
+        if matches!(self.emit, Emit::Rows | Emit::All) {
+            write(out, &line);
+        }
+        drop(line);
+        while let Some(answer) = self.answers.pop_if(|answer| answer.row <= number) {
+            if let (Some(fingerprint), true) = (fingerprint, answer.row == number) {
+                self.detector.feedback(fingerprint, answer.label);
+            }
+        }
+    }
+
+    fn report(&mut self, out: &mut Vec<u8>) {
+        for report in self.reports.drain(..) {
+            match report {
+                Report::Anomaly(anomaly) => {
+                    if matches!(self.emit, Emit::Anomalies | Emit::All) {
+                        write(out, &anomaly);
+                    }
+                }
+                Report::Session {
+                    session,
+                    surprise,
+                    anomalous,
+                } => {
+                    let line = SessionVerdict {
+                        session,
+                        score: score(surprise),
+                        surprise,
+                        anomaly: anomalous,
+                    };
+                    if matches!(self.emit, Emit::Rows | Emit::All) || anomalous {
+                        write(out, &line);
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn write<T: Serialize>(out: &mut Vec<u8>, line: &T) {
+    serde_json::to_writer(&mut *out, line).expect("these types have string keys only, and a Vec takes every byte");
+    out.push(b'\n');
+}

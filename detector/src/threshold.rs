@@ -1,0 +1,347 @@
+//! Raw strangeness to calibrated surprise, and the budget of false alarms.
+//!
+//! Every model hands over a *nominal* surprise: `−log10` of the tail probability that its assumptions claim.
+//! Assumptions are wrong, so a [`Tail`] measures how often normal behaviour really reached a nominal value,
+//! and answers with the *measured* surprise. The same type serves channels, rows and the whole detector.
+
+use serde::{Deserialize, Serialize};
+
+use crate::event::Timestamp;
+
+const LN_10: f64 = std::f64::consts::LN_10;
+
+/// Width of a bin, in decades of nominal surprise.
+const STEP: f64 = 0.125;
+
+/// Nominal surprise from this number of bins on falls into the last one.
+const MAX_BINS: usize = 80;
+
+/// What the assumption weighs in most tails, in events.
+pub(crate) const PRIOR_EVENTS: f32 = 2.0;
+
+/// Beyond the highest of so many events, or the square root of their number, a fitted tail takes over from counting.
+/// Counting as far as it goes matters: normal behaviour is a mixture (ordinary lines and now and then a known
+/// error), and a curve that is fitted to the bulk of it calls the rest impossible.
+const TAIL_EVENTS: f64 = 10.0;
+
+/// When a tail has seen this many events, they all lose half their weight: it follows slow change.
+const MEMORY_EVENTS: f32 = 20_000.0;
+
+/// How often nominal surprise was reached: counted where there is enough to count, fitted beyond.
+///
+/// The fitted part is exponential in surprise. In the tail, exceedances of a threshold follow a generalised
+/// Pareto distribution (Pickands 1975; used for streams by Siffer et al., SPOT, KDD 2017); since nominal
+/// surprise is already the logarithm of a tail, the exponential case suffices, with one parameter that is
+/// shrunk towards the assumption and bounded so that it cannot claim the impossible.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Tail {
+    /// Weight of the events in each bin, grown to the highest bin that was reached.
+    bins: Vec<f32>,
+    total: f32,
+    /// How many times faster than assumed the measured tail may fall at most.
+    steepest: f32,
+    /// What the assumption weighs against what was measured, in events. It never loses its say altogether: where
+    /// nothing was ever counted, a fitted curve is only a guess, and the assumption keeps it from claiming the
+    /// impossible.
+    prior: f32,
+}
+
+/// The tail from `start` on: `P(Y > y) = level · exp(−(y − start) / excess) + assumed · 10^−y` for `y ≥ start`.
+struct Fit {
+    start: f64,
+    level: f64,
+    excess: f64,
+    assumed: f64,
+}
+
+impl Fit {
+    fn reached(&self, nominal: f64) -> f64 {
+        self.level * libm::exp((self.start - nominal) / self.excess) + self.assumed * libm::exp(-nominal * LN_10)
+    }
+}
+
+impl Tail {
+    /// A tail that has seen nothing. `steepest` bounds how much faster than assumed it may fall.
+    pub(crate) fn new(steepest: f32, prior: f32) -> Self {
+        Tail {
+            bins: Vec::new(),
+            total: 0.0,
+            steepest,
+            prior,
+        }
+    }
+
+    /// The measured surprise of a nominal one: finite, at least 0, never falling as `nominal` rises.
+    pub(crate) fn surprise(&self, nominal: f64) -> f64 {
+        -libm::log10(self.reached(nominal))
+    }
+
+    /// The nominal surprise that is reached with this probability.
+    pub(crate) fn nominal_at(&self, probability: f64) -> f64 {
+        let (mut low, mut high) = (0.0, 300.0);
+        let goal = -libm::log10(probability);
+        for _ in 0..40 {
+            let middle = 0.5 * (low + high);
+            if self.surprise(middle) < goal {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        high
+    }
+
+    /// Learns that normal behaviour reached this nominal surprise. Events that are not independent of the one
+    /// before carry less `weight` than 1.
+    pub(crate) fn learn(&mut self, nominal: f64, weight: f64) {
+        let bin = ((nominal / STEP) as usize).min(MAX_BINS - 1);
+        if bin >= self.bins.len() {
+            self.bins.resize(bin + 1, 0.0);
+        }
+        if let Some(count) = self.bins.get_mut(bin) {
+            *count += weight as f32;
+            self.total += weight as f32;
+        }
+        if self.total > MEMORY_EVENTS {
+            self.bins.iter_mut().for_each(|count| *count *= 0.5);
+            self.total *= 0.5;
+        }
+    }
+
+    /// The share of events that reach a nominal surprise.
+    fn reached(&self, nominal: f64) -> f64 {
+        let total = f64::from(self.total);
+        let wanted = TAIL_EVENTS.max(libm::sqrt(total));
+        let events = total + f64::from(self.prior);
+        let assumed = f64::from(self.prior) / events;
+        let position = nominal / STEP;
+        let bin = (position as usize).min(MAX_BINS);
+        let (mut mass, mut moment) = (0.0, 0.0);
+        let mut start = 0.0;
+        for (index, count) in self.bins.iter().enumerate().rev() {
+            let count = f64::from(*count);
+            mass += count;
+            moment += count * (index as f64 + 0.5);
+            if mass >= wanted {
+                start = index as f64 * STEP;
+                break;
+            }
+        }
+        // Of a bin that holds far more than is wanted, only as much takes part.
+        let excess = moment * STEP - mass * start;
+        let (weight, excess) = if mass > wanted {
+            (wanted, excess * wanted / mass)
+        } else {
+            (mass, excess)
+        };
+        let usual = 1.0 / LN_10;
+        let fit = Fit {
+            start,
+            level: mass / events,
+            excess: ((excess + TAIL_EVENTS * usual) / (weight + TAIL_EVENTS)).max(usual / f64::from(self.steepest)),
+            assumed,
+        };
+        let part = self
+            .bins
+            .get(bin)
+            .map_or(0.0, |count| f64::from(*count) * (1.0 - (position - bin as f64)));
+        let above: f32 = self.bins.iter().skip(bin + 1).sum();
+        let counted = (f64::from(above) + part) / events + assumed * libm::exp(-nominal * LN_10);
+        // What was counted is never less likely than the curve says: it happened.
+        (if nominal >= start {
+            fit.reached(nominal).max(counted)
+        } else {
+            counted
+        })
+        .clamp(1e-300, 1.0)
+    }
+}
+
+/// Nominal surprise of a deviation of `z` spreads: a heavy-tailed prior (Student's t with 4 degrees of freedom
+/// falls alike), because the spread is estimated and real metrics are not Gaussian.
+pub(crate) fn of_deviation(z: f64) -> f64 {
+    2.0 * libm::log10(1.0 + z * z / 4.0)
+}
+
+/// Nominal surprise of several independent pieces of evidence together: Fisher's method (1925), whose sum of
+/// `k` surprises follows an Erlang distribution.
+pub(crate) fn of_sum(evidence: &[f64]) -> f64 {
+    let sum: f64 = evidence.iter().sum();
+    let x = sum * LN_10;
+    let (mut term, mut series) = (1.0, 1.0);
+    for k in 1..evidence.len() {
+        term *= x / k as f64;
+        series += term;
+    }
+    (sum - libm::log10(series)).max(0.0)
+}
+
+/// Spends the false alarms that a user allows: from a rate per day to the surprise that an event has to reach.
+///
+/// If surprise were calibrated, the threshold would follow from how many events there are:
+/// that is where it starts. From there it is led by what really happens, as in adaptive conformal inference (Gibbs and
+/// Candès, NeurIPS 2021): every alarm raises it by a step, and time lowers it, by a step for each alarm that was
+/// allowed. In the long run there are then as many alarms as allowed, whatever the surprise is worth; nothing has to be
+/// assumed for that. Onsets are what counts, not anomalous events.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Budget {
+    window: Option<Window>,
+    /// Events in a window of a minute, on average over windows that have events.
+    events: f64,
+    /// Seconds from one window with events to the next, on average.
+    spacing: f64,
+    windows: f64,
+    /// What experience adds to the threshold, in decades.
+    experience: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+struct Window {
+    start: Timestamp,
+    events: f64,
+}
+
+/// Averages over windows forget with this many windows, about half a day.
+const WINDOWS: f64 = 720.0;
+
+/// Events that come after each other are alike, and alarms are onsets: so many events are one chance for an alarm.
+const ALIKE: f64 = 10.0;
+
+/// What one alarm teaches, in decades, and how much can be learned.
+const STEP_OF_ALARM: f64 = 0.25;
+const MOST_EXPERIENCE: f64 = 6.0;
+
+/// Where the threshold never goes below: one row in a hundred is no anomaly, whatever the budget.
+const LEAST_THRESHOLD: f64 = 2.0;
+
+impl Budget {
+    /// A budget of which nothing is known yet.
+    pub(crate) fn new() -> Self {
+        Budget {
+            window: None,
+            events: 1.0,
+            spacing: 60.0,
+            windows: 0.0,
+            experience: 0.0,
+        }
+    }
+
+    /// An event has come.
+    pub(crate) fn event(&mut self, now: Timestamp, alarms_per_day: f64) {
+        let window = self.window.get_or_insert(Window {
+            start: now,
+            events: 0.0,
+        });
+        let elapsed = now.seconds_since(window.start);
+        if elapsed >= 60.0 {
+            let events = window.events;
+            *window = Window {
+                start: now,
+                events: 0.0,
+            };
+            // A pause of the whole feed is no time in which an alarm could have come.
+            let elapsed = elapsed.min(3600.0);
+            self.windows += 1.0;
+            let rate = (1.0 / self.windows).max(1.0 / WINDOWS);
+            self.events += rate * (events - self.events);
+            self.spacing += rate * (elapsed - self.spacing);
+            let allowed = alarms_per_day * elapsed / 86_400.0;
+            self.experience = (self.experience - STEP_OF_ALARM * allowed).max(0.0);
+        }
+        if let Some(window) = &mut self.window {
+            window.events += 1.0;
+        }
+    }
+
+    /// An alarm was raised.
+    pub(crate) fn alarm(&mut self) {
+        self.experience = (self.experience + STEP_OF_ALARM).min(MOST_EXPERIENCE);
+    }
+
+    /// The surprise that an event has to reach to be an alarm.
+    pub(crate) fn threshold(&self, alarms_per_day: f64) -> f64 {
+        let windows_per_day = 86_400.0 / self.spacing;
+        let chances = windows_per_day * self.events.max(1.0) / ALIKE;
+        (libm::log10(chances / alarms_per_day) + self.experience).max(LEAST_THRESHOLD)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Uniform numbers in (0, 1), the same in every run.
+    fn uniform(state: &mut u64) -> f64 {
+        *state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        ((*state >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+    }
+
+    #[test]
+    fn a_young_tail_believes_the_assumption() {
+        let tail = Tail::new(4.0, PRIOR_EVENTS);
+        for nominal in [0.0, 0.5, 3.0, 9.0] {
+            assert!((tail.surprise(nominal) - nominal).abs() < 1e-9, "{nominal}");
+        }
+    }
+
+    #[test]
+    fn a_tail_measures_what_the_assumption_got_wrong() {
+        // The assumption claims ten times the surprise that is right.
+        let mut tail = Tail::new(4.0, PRIOR_EVENTS);
+        let mut state = 1;
+        for _ in 0..5_000 {
+            tail.learn(-libm::log10(uniform(&mut state)) + 1.0, 1.0);
+        }
+        for p in [0.1, 0.01, 0.001] {
+            let nominal = 1.0 - libm::log10(p);
+            let measured = tail.surprise(nominal);
+            assert!((measured + libm::log10(p)).abs() < 0.35, "p = {p}: {measured}");
+            assert!((tail.nominal_at(p) - nominal).abs() < 0.35, "p = {p}");
+        }
+    }
+
+    #[test]
+    fn surprise_never_falls_and_is_never_infinite() {
+        let mut tail = Tail::new(4.0, PRIOR_EVENTS);
+        let mut state = 7;
+        for n in 0..3_000 {
+            tail.learn(-2.0 * libm::log10(uniform(&mut state)), 1.0);
+            if n % 500 == 0 {
+                let mut last = -1e-12;
+                for k in 0..400 {
+                    let now = tail.surprise(f64::from(k) * 0.05);
+                    assert!(now.is_finite() && now >= last - 1e-9, "{n} {k}: {now} after {last}");
+                    last = now;
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn the_budget_is_kept_whatever_the_number_of_series_and_the_rate() {
+        for (series, interval) in [(1, 300.0), (1, 10.0), (40, 30.0)] {
+            let (mut budget, mut state, mut alarms) = (Budget::new(), 3, 0);
+            let (days, per_day) = (40.0, 1.0);
+            let rows = (days * 86_400.0 / interval) as u64;
+            for row in 0..rows {
+                let now = Timestamp::from_seconds((row as f64 * interval) as i64);
+                let threshold = budget.threshold(per_day);
+                for _ in 0..series {
+                    budget.event(now, per_day);
+                    // Twice as surprising as it should be: the budget is kept all the same.
+                    if -1.5 * libm::log10(uniform(&mut state)) >= threshold {
+                        alarms += 1;
+                        budget.alarm();
+                    }
+                }
+            }
+            let measured = f64::from(alarms) / days;
+            assert!(
+                (0.2..2.0).contains(&measured),
+                "{series} series every {interval} s: {measured} a day"
+            );
+        }
+    }
+}
