@@ -1,0 +1,242 @@
+//! Builds the plugins: the one place that knows how. The host's build script, the tests and `cargo xtask`
+//! all come here, so that there is one artefact and one way to it.
+
+mod component;
+
+use std::env;
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// A plugin and what it takes to build it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Plugin {
+    /// The folder below `plugins/`; the package is called `watchpost-<name>`.
+    pub name: &'static str,
+    /// The target that it is compiled for.
+    pub target: &'static str,
+    /// What its host allows beyond plain wasm, as the compiler's `target-feature`.
+    pub features: &'static str,
+    /// How its host and it talk to each other.
+    pub abi: Abi,
+}
+
+/// How a plugin and its host talk to each other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Abi {
+    /// The component model, with a world that has no imports.
+    Component,
+}
+
+/// The engine that the host carries inside.
+pub const ENGINE: Plugin = Plugin {
+    name: "engine",
+    target: "wasm32-unknown-unknown",
+    features: "+simd128",
+    abi: Abi::Component,
+};
+
+/// Every plugin.
+pub const PLUGINS: [Plugin; 1] = [ENGINE];
+
+/// What a build leaves.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Artefacts {
+    /// The core module, `watchpost-<name>.core.wasm`.
+    pub core: PathBuf,
+    /// The component, `watchpost-<name>.wasm`, when that is the plugin's ABI.
+    pub component: Option<PathBuf>,
+}
+
+/// Why there is no artefact.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The compiler has no standard library for the target.
+    #[error("the target {target} is not installed: run `rustup toolchain install` in {}", root.display())]
+    Target {
+        /// The target.
+        target: &'static str,
+        /// Where `rust-toolchain.toml` is, which names it.
+        root: PathBuf,
+    },
+    /// The compiler said why on its standard error.
+    #[error("the plugin {plugin} does not compile for {target}; the compiler's messages are above")]
+    Compile {
+        /// The plugin.
+        plugin: &'static str,
+        /// The target.
+        target: &'static str,
+    },
+    /// The module is not one of a component.
+    #[error("{} cannot be made a component: {reason}", module.display())]
+    Component {
+        /// The core module.
+        module: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// The plugin must have no imports, so that it runs everywhere and can reach nothing.
+    #[error("{} imports {}; it must have no imports: look for what uses a clock, randomness or I/O", module.display(), imports.join(", "))]
+    Imports {
+        /// The module or component.
+        module: PathBuf,
+        /// What it imports.
+        imports: Vec<String>,
+    },
+    /// A file or a program could not be used.
+    #[error("{what}: {source}")]
+    Io {
+        /// What was tried.
+        what: String,
+        /// Why it failed.
+        source: io::Error,
+    },
+}
+
+/// Builds a plugin and leaves its artefacts in `out_dir`; Cargo's own files are in a folder below it, because
+/// a Cargo that is called by a build script waits for ever for the target directory of its caller.
+///
+/// # Errors
+/// When the target is not installed, the plugin does not compile, or the result is not what its ABI asks for.
+pub fn build(plugin: &Plugin, out_dir: &Path) -> Result<Artefacts, Error> {
+    let root = root();
+    let out_dir = std::path::absolute(out_dir).map_err(|source| io_error("resolve", out_dir, source))?;
+    require_target(plugin, &root)?;
+    let target_dir = out_dir.join("cargo");
+    let status = cargo(&root)
+        .args(["build", "--quiet", "--locked", "--profile", "guest"])
+        .args(["--target", plugin.target])
+        .args(["--package", &format!("watchpost-{}", plugin.name)])
+        .env("CARGO_TARGET_DIR", &target_dir)
+        .env("CARGO_ENCODED_RUSTFLAGS", rustflags(plugin, &root).join("\x1f"))
+        .status()
+        .map_err(|source| Error::Io {
+            what: "start cargo".to_owned(),
+            source,
+        })?;
+    if !status.success() {
+        return Err(Error::Compile {
+            plugin: plugin.name,
+            target: plugin.target,
+        });
+    }
+    let built = target_dir
+        .join(plugin.target)
+        .join("guest")
+        .join(format!("watchpost_{}.wasm", plugin.name.replace('-', "_")));
+    let core = out_dir.join(format!("watchpost-{}.core.wasm", plugin.name));
+    fs::copy(&built, &core).map_err(|source| io_error("copy", &built, source))?;
+    let component = match plugin.abi {
+        Abi::Component => Some(component::encode(
+            &core,
+            &out_dir.join(format!("watchpost-{}.wasm", plugin.name)),
+        )?),
+    };
+    Ok(Artefacts { core, component })
+}
+
+/// The files and folders that a plugin is made of, for a build script to watch.
+pub fn inputs(plugin: &Plugin) -> Vec<PathBuf> {
+    let root = root();
+    [
+        "Cargo.toml",
+        "Cargo.lock",
+        "rust-toolchain.toml",
+        "detector/Cargo.toml",
+        "detector/src",
+        "guests/src",
+    ]
+    .iter()
+    .map(|path| root.join(path))
+    .chain([root.join("plugins").join(plugin.name)])
+    .collect()
+}
+
+/// The folder of the workspace.
+pub fn root() -> PathBuf {
+    let guests = Path::new(env!("CARGO_MANIFEST_DIR"));
+    guests.parent().unwrap_or(guests).to_path_buf()
+}
+
+/// A Cargo that knows nothing of the one that called us: a build script, a test and `cargo clippy` pass on
+/// flags, wrappers, features and profiles that are meant for another target. What says where crates come
+/// from stays, and so does the job server, which keeps the two together within the user's `--jobs`.
+pub fn cargo(root: &Path) -> Command {
+    const KEPT: [&str; 6] = [
+        "CARGO_HOME",
+        "CARGO_HTTP_",
+        "CARGO_MAKEFLAGS",
+        "CARGO_NET_",
+        "CARGO_REGISTRIES_",
+        "CARGO_REGISTRY_",
+    ];
+    const FOREIGN: [&str; 8] = [
+        "RUSTFLAGS",
+        "RUSTDOCFLAGS",
+        "RUSTC_WORKSPACE_WRAPPER",
+        "RUSTDOC",
+        "CLIPPY_ARGS",
+        "TARGET",
+        "HOST",
+        "OUT_DIR",
+    ];
+    let program = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(program);
+    command.current_dir(root);
+    for (name, _) in env::vars_os() {
+        let text = name.to_string_lossy();
+        let cargos = text.starts_with("CARGO_") && !KEPT.iter().any(|kept| text.starts_with(kept));
+        if cargos || FOREIGN.contains(&&*text) {
+            command.env_remove(&name);
+        }
+    }
+    command
+}
+
+/// The compiler's flags for a plugin. Paths of the machine that builds are replaced, so that the same sources
+/// give the same bytes everywhere and a panic's message gives nobody's folders away.
+fn rustflags(plugin: &Plugin, root: &Path) -> Vec<String> {
+    let mut flags = vec![format!("--remap-path-prefix={}=watchpost", root.display())];
+    let home = env::var_os("CARGO_HOME")
+        .map(PathBuf::from)
+        .or_else(|| env::home_dir().map(|home| home.join(".cargo")));
+    if let Some(home) = home {
+        flags.push(format!("--remap-path-prefix={}=cargo", home.display()));
+    }
+    if !plugin.features.is_empty() {
+        flags.push("-C".to_owned());
+        flags.push(format!("target-feature={}", plugin.features));
+    }
+    flags
+}
+
+/// Without this check the compiler says that it "can't find crate for `core`".
+fn require_target(plugin: &Plugin, root: &Path) -> Result<(), Error> {
+    let rustc = env::var_os("RUSTC").unwrap_or_else(|| OsString::from("rustc"));
+    let output = Command::new(rustc)
+        .current_dir(root)
+        .args(["--print", "target-libdir", "--target", plugin.target])
+        .output()
+        .map_err(|source| Error::Io {
+            what: "start rustc".to_owned(),
+            source,
+        })?;
+    let folder = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    if output.status.success() && Path::new(&folder).is_dir() {
+        return Ok(());
+    }
+    Err(Error::Target {
+        target: plugin.target,
+        root: root.to_path_buf(),
+    })
+}
+
+fn io_error(verb: &str, path: &Path, source: io::Error) -> Error {
+    Error::Io {
+        what: format!("{verb} {}", path.display()),
+        source,
+    }
+}
