@@ -77,10 +77,8 @@ impl Simulation {
         let demand = self.load.step(now) * conditions.surge;
         self.routes.step(demand, &conditions);
         let samples = &self.routes.samples;
-        self.log
-            .step(&self.plan, &conditions, samples, out, &calendar, now);
-        self.services
-            .step(&conditions, samples, out, &calendar, end);
+        self.log.step(&self.plan, &conditions, samples, out, &calendar, now);
+        self.services.step(&conditions, samples, out, &calendar, end);
         self.routes.write(out, &calendar, end);
         self.now = end;
         true

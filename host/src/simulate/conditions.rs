@@ -116,11 +116,7 @@ impl Conditions {
                 let pressure = strain.pressure;
                 let thrashing = occupied >= 1.0;
                 for fault in self.routes_of(service) {
-                    fault.median *= if thrashing {
-                        2.6
-                    } else {
-                        1.0 + 0.15 * pressure
-                    };
+                    fault.median *= if thrashing { 2.6 } else { 1.0 + 0.15 * pressure };
                     fault.tail *= if thrashing { 5.0 } else { 1.0 + 0.9 * pressure };
                     fault.failing = if thrashing { 0.12 } else { 0.0 };
                 }
@@ -230,10 +226,7 @@ mod tests {
             let moment = impact(&event);
             assert_eq!(moment.is_some(), event.is_incident());
             if let Some(moment) = moment {
-                assert!(
-                    event.start + 180 < moment && moment + 600 < event.end,
-                    "{event:?}"
-                );
+                assert!(event.start + 180 < moment && moment + 600 < event.end, "{event:?}");
             }
         }
     }

@@ -38,10 +38,7 @@ pub const JOBS: &[Job] = &[
         every: 3600,
         at: 300,
         lasts: 180,
-        costs: &[
-            (Service::Inventory, 0.24, 9.0),
-            (Service::Postgres, 0.05, 0.5),
-        ],
+        costs: &[(Service::Inventory, 0.24, 9.0), (Service::Postgres, 0.05, 0.5)],
         cues: &[
             cue(
                 0,
@@ -91,10 +88,7 @@ pub const JOBS: &[Job] = &[
         every: 86_400,
         at: 2 * 3600 + 1800,
         lasts: 1320,
-        costs: &[
-            (Service::Orders, 0.31, 14.0),
-            (Service::Postgres, 0.22, 2.0),
-        ],
+        costs: &[(Service::Orders, 0.31, 14.0), (Service::Postgres, 0.22, 2.0)],
         cues: &[
             cue(
                 0,
@@ -126,12 +120,7 @@ pub const JOBS: &[Job] = &[
                 Level::Info,
                 "settlement file settlement-{number}.csv written, {number} lines",
             ),
-            cue(
-                1311,
-                Service::Orders,
-                Level::Info,
-                "nightly settlement finished",
-            ),
+            cue(1311, Service::Orders, Level::Info, "nightly settlement finished"),
         ],
     },
     Job {
@@ -140,12 +129,7 @@ pub const JOBS: &[Job] = &[
         lasts: 660,
         costs: &[(Service::Search, 0.23, 3.0), (Service::Catalog, 0.08, 1.0)],
         cues: &[
-            cue(
-                0,
-                Service::Search,
-                Level::Info,
-                "reindex started, {number} documents",
-            ),
+            cue(0, Service::Search, Level::Info, "reindex started, {number} documents"),
             cue(330, Service::Search, Level::Info, "reindex at 50 %"),
             cue(
                 640,
@@ -153,12 +137,7 @@ pub const JOBS: &[Job] = &[
                 Level::Info,
                 "reindex finished, segment seg-{hex} is live",
             ),
-            cue(
-                642,
-                Service::Search,
-                Level::Info,
-                "dropped segment seg-{hex}",
-            ),
+            cue(642, Service::Search, Level::Info, "dropped segment seg-{hex}"),
         ],
     },
     Job {

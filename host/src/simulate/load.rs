@@ -62,10 +62,7 @@ mod tests {
         let peak = day.iter().copied().fold(0.0, f64::max);
         let trough = day.iter().copied().fold(f64::MAX, f64::min);
         assert!((4.0..6.0).contains(&(peak / trough)));
-        let jump = day
-            .windows(2)
-            .map(|w| (w[1] - w[0]).abs())
-            .fold(0.0, f64::max);
+        let jump = day.windows(2).map(|w| (w[1] - w[0]).abs()).fold(0.0, f64::max);
         assert!(jump < 0.01);
     }
 }

@@ -5,9 +5,7 @@ use super::TICK;
 use super::conditions::Conditions;
 use super::jobs::{Cue, JOBS, cue};
 use super::noise::Noise;
-use super::phrases::{
-    CARDS, CARRIERS, LOCALES, METHODS, PATHS, PHRASES, PRODUCTS, Phrase, RESOURCES, Rate, TABLES,
-};
+use super::phrases::{CARDS, CARRIERS, LOCALES, METHODS, PATHS, PHRASES, PRODUCTS, Phrase, RESOURCES, Rate, TABLES};
 use super::plan::{Happening, Plan, Scheduled};
 use super::routes::Sample;
 use super::shop::{ROUTES, Service};
@@ -102,12 +100,7 @@ impl Log {
         let lines = std::mem::take(&mut self.lines);
         for line in &lines {
             let second = now + i64::from(line.offset / 1000);
-            calendar.open(
-                out,
-                second,
-                Some(line.offset % 1000),
-                line.service.profile().name,
-            );
+            calendar.open(out, second, Some(line.offset % 1000), line.service.profile().name);
             out.extend_from_slice(line.level.field());
             let slowness = activities[line.service as usize].slowness;
             self.say(out, plan, line, slowness, now);
@@ -255,12 +248,7 @@ impl Level {
 /// What every process says when it is replaced. The service is that of the
 /// event, whatever the table says.
 const STOPPED: &[Cue] = &[
-    cue(
-        0,
-        Service::Gateway,
-        Level::Info,
-        "received SIGTERM, shutting down",
-    ),
+    cue(0, Service::Gateway, Level::Info, "received SIGTERM, shutting down"),
     cue(
         2,
         Service::Gateway,
@@ -270,12 +258,7 @@ const STOPPED: &[Cue] = &[
 ];
 
 const STARTED: &[Cue] = &[
-    cue(
-        9,
-        Service::Gateway,
-        Level::Info,
-        "starting {service} {version}",
-    ),
+    cue(9, Service::Gateway, Level::Info, "starting {service} {version}"),
     cue(
         11,
         Service::Gateway,

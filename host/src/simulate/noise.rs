@@ -138,9 +138,7 @@ mod tests {
     fn counts_have_the_moments_of_their_distribution() {
         let mut noise = Noise::new(7, 0);
         for mean in [0.3, 4.0, 29.0, 400.0] {
-            let draws: Vec<f64> = (0..20_000)
-                .map(|_| f64::from(noise.poisson(mean)))
-                .collect();
+            let draws: Vec<f64> = (0..20_000).map(|_| f64::from(noise.poisson(mean))).collect();
             let (m, v) = mean_and_variance(&draws);
             assert!((m - mean).abs() < 0.04 * mean, "mean {m} of {mean}");
             assert!((v - mean).abs() < 0.08 * mean, "variance {v} of {mean}");
@@ -151,10 +149,7 @@ mod tests {
                 .collect();
             let (m, _) = mean_and_variance(&draws);
             let expected = f64::from(trials) * probability;
-            assert!(
-                (m - expected).abs() < 0.04 * expected,
-                "mean {m} of {expected}"
-            );
+            assert!((m - expected).abs() < 0.04 * expected, "mean {m} of {expected}");
         }
     }
 

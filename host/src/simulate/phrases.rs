@@ -3,9 +3,7 @@
 //! Braces stand for the variable parts, filled in by `logs`.
 
 use super::logs::Level::{self, Debug, Error, Info, Warn};
-use super::shop::Service::{
-    self, Cart, Catalog, Checkout, Gateway, Inventory, Orders, Payments, Postgres, Search,
-};
+use super::shop::Service::{self, Cart, Catalog, Checkout, Gateway, Inventory, Orders, Payments, Postgres, Search};
 
 use Rate::{Failure, Fault, Hourly, Request, Slow};
 
@@ -144,13 +142,7 @@ const fn says(service: Service, level: Level, rate: Rate, text: &'static str) ->
     }
 }
 
-const fn newer(
-    since: &'static str,
-    service: Service,
-    level: Level,
-    rate: Rate,
-    text: &'static str,
-) -> Phrase {
+const fn newer(since: &'static str, service: Service, level: Level, rate: Rate, text: &'static str) -> Phrase {
     Phrase {
         since: Some(since),
         ..says(service, level, rate, text)
@@ -185,12 +177,5 @@ pub const RESOURCES: &[&str] = &["/api/products/", "/api/cart/", "/api/orders/"]
 pub const LOCALES: &[&str] = &["de-DE", "fr-FR", "en-GB", "nl-NL", "it-IT", "pl-PL"];
 pub const CARRIERS: &[&str] = &["dhl", "dpd", "gls", "ups"];
 pub const CARDS: &[&str] = &["visa", "mastercard", "amex", "maestro"];
-pub const TABLES: &[&str] = &[
-    "orders",
-    "order_lines",
-    "carts",
-    "quotes",
-    "stock",
-    "payments",
-];
+pub const TABLES: &[&str] = &["orders", "order_lines", "carts", "quotes", "stock", "payments"];
 pub const METHODS: &[&str] = &["GET", "GET", "GET", "POST"];

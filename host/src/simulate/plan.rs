@@ -22,10 +22,7 @@ pub struct Scheduled {
 #[derive(Clone, Copy, Debug)]
 pub enum Happening {
     /// A new version rolls out: harmless.
-    Deploy {
-        service: Service,
-        version: &'static str,
-    },
+    Deploy { service: Service, version: &'static str },
     /// A campaign multiplies demand: harmless.
     Campaign { factor: f64 },
     /// A query plan goes bad and one route slows down, more by the minute.
@@ -79,9 +76,7 @@ impl Plan {
                 Scheduled {
                     start: at(TUESDAY, 11, 10),
                     end: at(TUESDAY, 12, 0),
-                    what: Happening::SlowRoute {
-                        route: POST_CHECKOUT,
-                    },
+                    what: Happening::SlowRoute { route: POST_CHECKOUT },
                 },
                 deploy(at(TUESDAY, 13, 15), Service::Catalog, "v2.18.0"),
                 Scheduled {
@@ -147,10 +142,7 @@ impl Scheduled {
     }
 
     pub fn is_incident(&self) -> bool {
-        !matches!(
-            self.what,
-            Happening::Deploy { .. } | Happening::Campaign { .. }
-        )
+        !matches!(self.what, Happening::Deploy { .. } | Happening::Campaign { .. })
     }
 
     /// The service at fault, for an incident or a deployment.

@@ -63,9 +63,7 @@ impl Routes {
                     let mean = rate * demand * popularity * TICK as f64;
                     state.noise.poisson(mean)
                 }
-                Traffic::PartOf(caller, share) => {
-                    state.noise.binomial(self.samples[caller].requests, share)
-                }
+                Traffic::PartOf(caller, share) => state.noise.binomial(self.samples[caller].requests, share),
             };
             self.samples[id].served = served;
             self.samples[id].requests = requests;
@@ -122,8 +120,7 @@ impl State {
         sample.failed = sample.faulted + noise.binomial(sample.requests - sample.faulted, usual);
         sample.median = median;
         sample.tail = tail;
-        sample.median_ms =
-            route.median_ms * median * noise.lognormal(0.015 + 0.25 / (requests + 4.0).sqrt());
+        sample.median_ms = route.median_ms * median * noise.lognormal(0.015 + 0.25 / (requests + 4.0).sqrt());
         // Below a hundred requests the 99th percentile is the slowest of them:
         // usually lower than the true one, and at the mercy of chance.
         let few = (libm::log(2.0 + requests) / libm::log(102.0)).min(1.0);

@@ -97,9 +97,7 @@ impl Work {
 
 impl State {
     fn step(&mut self, profile: &Profile, strain: &Strain, work: Work, mut row: Metrics<'_>) {
-        let starting = strain
-            .uptime
-            .is_some_and(|uptime| uptime < Scheduled::STARTING);
+        let starting = strain.uptime.is_some_and(|uptime| uptime < Scheduled::STARTING);
         if starting {
             // No two builds cost the same, and a new process has no garbage.
             self.build_cpu = self.noise.lognormal(0.025);
@@ -118,9 +116,7 @@ impl State {
         let wandering = self.connections.step(&mut self.noise);
         let (idle, busy) = profile.connections;
         let mean = idle + busy * work.open * libm::exp(wandering) + 0.4 * strain.queue;
-        let open = (mean + 0.3 * mean.sqrt() * self.noise.normal())
-            .max(1.0)
-            .round() as u64;
+        let open = (mean + 0.3 * mean.sqrt() * self.noise.normal()).max(1.0).round() as u64;
         row.count("open_connections", if starting { open / 3 } else { open });
 
         let crowd = profile.queue * (0.3 + work.load * work.load + 0.4 * work.open) + strain.queue;
@@ -134,29 +130,20 @@ impl State {
         };
         row.count(
             "threads",
-            (base + pool * work.open.min(2.5) + wandering)
-                .max(1.0)
-                .round() as u64,
+            (base + pool * work.open.min(2.5) + wandering).max(1.0).round() as u64,
         );
         row.close();
     }
 
     /// Memory rises until a collection frees what is not in use, and how soon
     /// that is depends on the traffic and on the room left below the limit.
-    fn memory(
-        &mut self,
-        profile: &Profile,
-        strain: &Strain,
-        work: Work,
-        row: &mut Metrics<'_>,
-    ) -> u64 {
+    fn memory(&mut self, profile: &Profile, strain: &Strain, work: Work, row: &mut Metrics<'_>) -> u64 {
         let warmth = strain
             .uptime
             .map_or(1.0, |uptime| (0.82 + uptime as f64 / 5_000.0).min(1.0));
         let by_load = 1.0 + LIVE_BY_LOAD * work.load.min(2.5);
         let wandering = libm::exp(self.live.step(&mut self.noise));
-        let live =
-            profile.live_mb * self.build_memory * warmth * by_load * wandering + strain.leaked_mb;
+        let live = profile.live_mb * self.build_memory * warmth * by_load * wandering + strain.leaked_mb;
         let mut used = live;
         if profile.managed {
             let room = (0.985 * profile.limit_mb - live).max(12.0);

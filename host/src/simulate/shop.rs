@@ -107,39 +107,18 @@ pub enum Traffic {
 pub const ROUTES: [Route; 15] = [
     Route {
         calls: &[(POST_CHECKOUT, 0.80)],
-        ..visited(
-            Service::Gateway,
-            "POST /api/checkout",
-            2.0,
-            195.0,
-            3.5,
-            0.004,
-        )
+        ..visited(Service::Gateway, "POST /api/checkout", 2.0, 195.0, 3.5, 0.004)
     },
     Route {
         calls: &[(GET_PRODUCT, 0.55)],
-        ..visited(
-            Service::Gateway,
-            "GET /api/products",
-            22.0,
-            24.0,
-            4.6,
-            0.0015,
-        )
+        ..visited(Service::Gateway, "GET /api/products", 22.0, 24.0, 4.6, 0.0015)
     },
     Route {
         traffic: Traffic::PartOf(GATEWAY_CHECKOUT, 0.995),
         calls: &[(CREATE_ORDER, 0.15), (AUTHORISE, 0.40), (RESERVE, 0.10)],
         ..visited(Service::Checkout, "POST /checkout", 0.0, 175.0, 3.6, 0.0035)
     },
-    visited(
-        Service::Checkout,
-        "GET /checkout/quote",
-        3.5,
-        48.0,
-        3.4,
-        0.002,
-    ),
+    visited(Service::Checkout, "GET /checkout/quote", 3.5, 48.0, 3.4, 0.002),
     visited(Service::Cart, "GET /cart", 6.0, 11.0, 4.2, 0.0008),
     visited(Service::Cart, "POST /cart/items", 2.5, 19.0, 3.9, 0.002),
     Route {
@@ -149,14 +128,7 @@ pub const ROUTES: [Route; 15] = [
     Route {
         traffic: Traffic::PartOf(GATEWAY_PRODUCTS, 0.28),
         since: Some("v2.18.0"),
-        ..visited(
-            Service::Catalog,
-            "GET /products/:id/related",
-            0.0,
-            31.0,
-            3.8,
-            0.001,
-        )
+        ..visited(Service::Catalog, "GET /products/:id/related", 0.0, 31.0, 3.8, 0.001)
     },
     visited(Service::Search, "GET /search", 8.0, 62.0, 4.4, 0.0025),
     visited(Service::Search, "GET /suggest", 14.0, 9.0, 5.0, 0.0008),
@@ -167,23 +139,9 @@ pub const ROUTES: [Route; 15] = [
     },
     Route {
         traffic: Traffic::PartOf(POST_CHECKOUT, 0.98),
-        ..visited(
-            Service::Payments,
-            "POST /payments/authorise",
-            0.0,
-            82.0,
-            4.0,
-            0.004,
-        )
+        ..visited(Service::Payments, "POST /payments/authorise", 0.0, 82.0, 4.0, 0.004)
     },
-    visited(
-        Service::Payments,
-        "POST /payments/refund",
-        0.12,
-        120.0,
-        3.2,
-        0.006,
-    ),
+    visited(Service::Payments, "POST /payments/refund", 0.12, 120.0, 3.2, 0.006),
     Route {
         traffic: Traffic::PartOf(POST_CHECKOUT, 0.99),
         ..visited(
@@ -197,14 +155,7 @@ pub const ROUTES: [Route; 15] = [
     },
 ];
 
-const fn visited(
-    service: Service,
-    name: &'static str,
-    rate: f64,
-    median_ms: f64,
-    tail: f64,
-    errors: f64,
-) -> Route {
+const fn visited(service: Service, name: &'static str, rate: f64, median_ms: f64, tail: f64, errors: f64) -> Route {
     Route {
         service,
         name,
@@ -375,11 +326,7 @@ mod tests {
     #[test]
     fn callers_come_before_the_routes_they_call() {
         for (id, route) in ROUTES.iter().enumerate() {
-            assert!(
-                route.calls.iter().all(|&(callee, _)| callee > id),
-                "{}",
-                route.name
-            );
+            assert!(route.calls.iter().all(|&(callee, _)| callee > id), "{}", route.name);
             if let Traffic::PartOf(caller, _) = route.traffic {
                 assert!(caller < id, "{}", route.name);
             }
@@ -401,10 +348,7 @@ mod tests {
             assert_eq!(ROUTES[id].name, name);
         }
         for service in Service::ALL {
-            assert_eq!(
-                PROFILES[service as usize].name,
-                format!("{service:?}").to_lowercase()
-            );
+            assert_eq!(PROFILES[service as usize].name, format!("{service:?}").to_lowercase());
         }
     }
 }

@@ -44,8 +44,7 @@ fn read(bytes: Vec<u8>) -> Recording {
         let stamp = text("timestamp");
         let part = |range: std::ops::Range<usize>| stamp[range].parse::<i64>().unwrap();
         assert_eq!(&stamp[..8], "2026-03-");
-        let second =
-            (part(8..10) - 2) * DAY + part(11..13) * 3600 + part(14..16) * 60 + part(17..19);
+        let second = (part(8..10) - 2) * DAY + part(11..13) * 3600 + part(14..16) * 60 + part(17..19);
         if let Some(metrics) = event["metrics"].as_object() {
             for (metric, value) in metrics {
                 let name = format!("{} {} {metric}", text("service"), text("route"));
@@ -66,9 +65,7 @@ fn read(bytes: Vec<u8>) -> Recording {
 impl Recording {
     /// Mean of a metric in a span of seconds since the start.
     fn mean(&self, name: &str, from: i64, to: i64) -> f64 {
-        let rows = self.series[name]
-            .iter()
-            .filter(|row| row.0 > from && row.0 <= to);
+        let rows = self.series[name].iter().filter(|row| row.0 > from && row.0 <= to);
         let values: Vec<f64> = rows.map(|row| row.1).collect();
         values.iter().sum::<f64>() / values.len() as f64
     }
@@ -79,9 +76,7 @@ impl Recording {
     }
 
     fn lines_with(&self, part: &str, from: i64, to: i64) -> usize {
-        let said = |line: &&(i64, String, String, String)| {
-            line.0 >= from && line.0 < to && line.3.contains(part)
-        };
+        let said = |line: &&(i64, String, String, String)| line.0 >= from && line.0 < to && line.3.contains(part);
         self.lines.iter().filter(said).count()
     }
 }
@@ -89,11 +84,7 @@ impl Recording {
 fn incident(kind: Kind) -> (i64, i64, i64) {
     let plan = Plan::demo();
     let truth = Truth::of(&plan);
-    let found = truth
-        .incidents
-        .iter()
-        .find(|incident| incident.kind == kind)
-        .unwrap();
+    let found = truth.incidents.iter().find(|incident| incident.kind == kind).unwrap();
     (
         found.start - plan.start,
         found.impact - plan.start,
@@ -130,44 +121,18 @@ fn a_day_has_the_intended_volume() {
     let days = 2.0;
     let seconds = days * DAY as f64;
     let events = demo.stamps.len() as f64 / days;
-    assert!(
-        (170_000.0..250_000.0).contains(&events),
-        "{events} events a day"
-    );
+    assert!((170_000.0..250_000.0).contains(&events), "{events} events a day");
     let lines = demo.lines.len() as f64 / seconds;
     assert!((1.0..2.5).contains(&lines), "{lines} lines a second");
     let share = |level: &str| {
-        let said = demo
-            .lines
-            .iter()
-            .filter(|line| line.2 == level && line.0 < DAY)
-            .count();
+        let said = demo.lines.iter().filter(|line| line.2 == level && line.0 < DAY).count();
         said as f64 / demo.lines.iter().filter(|line| line.0 < DAY).count() as f64
     };
-    assert!(
-        (0.01..0.08).contains(&share("warn")),
-        "{} warnings",
-        share("warn")
-    );
-    assert!(
-        (0.002..0.03).contains(&share("error")),
-        "{} errors",
-        share("error")
-    );
-    let night = demo.mean(
-        "gateway GET /api/products requests_per_second",
-        10_800,
-        14_400,
-    );
-    let evening = demo.mean(
-        "gateway GET /api/products requests_per_second",
-        68_400,
-        72_000,
-    );
-    assert!(
-        (3.5..6.5).contains(&(evening / night)),
-        "{evening} to {night}"
-    );
+    assert!((0.01..0.08).contains(&share("warn")), "{} warnings", share("warn"));
+    assert!((0.002..0.03).contains(&share("error")), "{} errors", share("error"));
+    let night = demo.mean("gateway GET /api/products requests_per_second", 10_800, 14_400);
+    let evening = demo.mean("gateway GET /api/products requests_per_second", 68_400, 72_000);
+    assert!((3.5..6.5).contains(&(evening / night)), "{evening} to {night}");
 }
 
 #[test]
@@ -224,11 +189,7 @@ fn a_leak_shows_in_memory_long_before_it_hurts() {
 #[test]
 fn harmless_events_are_visible_and_pass() {
     let demo = demo();
-    let campaign = demo.against_yesterday(
-        "cart GET /cart requests_per_second",
-        DAY + 67_200,
-        DAY + 68_700,
-    );
+    let campaign = demo.against_yesterday("cart GET /cart requests_per_second", DAY + 67_200, DAY + 68_700);
     assert!((1.6..2.4).contains(&campaign), "{campaign}");
     assert_eq!(demo.lines_with("starting catalog v2.18.0", DAY, 2 * DAY), 1);
     let related = &demo.series["catalog GET /products/:id/related error_ratio"];
@@ -241,8 +202,7 @@ fn harmless_events_are_visible_and_pass() {
 #[test]
 fn lines_are_filled_in_and_varied() {
     let demo = demo();
-    let unfilled =
-        |line: &&(i64, String, String, String)| line.3.contains('{') || line.3.contains('?');
+    let unfilled = |line: &&(i64, String, String, String)| line.3.contains('{') || line.3.contains('?');
     assert_eq!(demo.lines.iter().find(unfilled), None);
     let said: BTreeSet<String> = demo
         .lines

@@ -73,10 +73,7 @@ fn incident(event: &Scheduled) -> Option<Incident> {
             format!("{} slows down", ROUTES[route].name),
             Kind::SlowRoute,
             vec![of_route(route)],
-            vec![
-                of_service(ROUTES[route].service),
-                of_service(Service::Postgres),
-            ],
+            vec![of_service(ROUTES[route].service), of_service(Service::Postgres)],
             format!(
                 "A bad query plan makes {} slower over 25 minutes, its median up to 2.5 times and its 99th percentile up to 4 times.",
                 ROUTES[route].name
@@ -183,20 +180,8 @@ mod tests {
         assert_eq!((truth.incidents.len(), truth.harmless.len()), (3, 7));
         let lost = &truth.incidents[2];
         assert_eq!(lost.kind, Kind::LostUpstream);
-        assert!(
-            lost.affected
-                .iter()
-                .any(|s| s.route == Some("POST /api/checkout"))
-        );
-        assert!(
-            lost.affected
-                .iter()
-                .any(|s| s.route == Some("POST /checkout"))
-        );
-        assert!(
-            lost.at_fault
-                .iter()
-                .any(|s| s.route == Some("POST /payments/refund"))
-        );
+        assert!(lost.affected.iter().any(|s| s.route == Some("POST /api/checkout")));
+        assert!(lost.affected.iter().any(|s| s.route == Some("POST /checkout")));
+        assert!(lost.at_fault.iter().any(|s| s.route == Some("POST /payments/refund")));
     }
 }

@@ -59,10 +59,7 @@ pub struct Metrics<'a> {
 impl<'a> Metrics<'a> {
     pub fn open(out: &'a mut Vec<u8>) -> Self {
         out.extend_from_slice(b",\"metrics\":{");
-        Self {
-            out,
-            separator: b"\"",
-        }
+        Self { out, separator: b"\"" }
     }
 
     pub fn count(&mut self, name: &str, value: u64) {

@@ -1,0 +1,177 @@
+//! What was found of what went wrong, and what was reported for nothing. The definitions are in the help of the
+//! command.
+
+use std::fmt;
+
+use serde::Serialize;
+use watchpost::simulate::{Incident, Subject};
+use watchpost_detector::{Anomaly, Timestamp};
+
+use crate::cli::report::words;
+
+/// So long after the end of an incident its traces are not false alarms: queues drain, and caches fill again.
+const AFTERMATH: i64 = 30 * 60;
+
+#[derive(Debug)]
+pub(super) struct Judgement<'a> {
+    pub(super) findings: Vec<Finding<'a>>,
+    pub(super) false_alarms: Vec<&'a Anomaly>,
+}
+
+/// An incident, and the first alarm that it raised.
+#[derive(Debug, Serialize)]
+pub(super) struct Finding<'a> {
+    incident: &'a Incident,
+    alarm: Option<&'a Anomaly>,
+    /// From the start of the incident to the alarm.
+    seconds_after_start: Option<f64>,
+    /// From the alarm to the impact.
+    seconds_before_impact: Option<f64>,
+}
+
+impl<'a> Judgement<'a> {
+    /// Judges the alarms of the scored day.
+    pub(super) fn of(incidents: &'a [Incident], onsets: &'a [Anomaly]) -> Judgement<'a> {
+        let within = |alarm: &Anomaly, incident: &Incident, grace: i64| {
+            let time = alarm.timestamp;
+            time >= Timestamp::from_seconds(incident.start)
+                && time <= Timestamp::from_seconds(incident.end + grace)
+                && concerns(incident, alarm)
+        };
+        let findings = incidents.iter().map(|incident| {
+            let alarms = onsets.iter().filter(|alarm| within(alarm, incident, 0));
+            let alarm = alarms.min_by_key(|alarm| alarm.timestamp);
+            Finding {
+                incident,
+                alarm,
+                seconds_after_start: alarm
+                    .map(|alarm| alarm.timestamp.seconds_since(Timestamp::from_seconds(incident.start))),
+                seconds_before_impact: alarm
+                    .map(|alarm| Timestamp::from_seconds(incident.impact).seconds_since(alarm.timestamp)),
+            }
+        });
+        let is_false = |alarm: &&Anomaly| !incidents.iter().any(|incident| within(alarm, incident, AFTERMATH));
+        Judgement {
+            findings: findings.collect(),
+            false_alarms: onsets.iter().filter(is_false).collect(),
+        }
+    }
+
+    pub(super) fn found(&self) -> usize {
+        self.findings.iter().filter(|finding| finding.alarm.is_some()).count()
+    }
+
+    /// The median of the times from alarm to impact.
+    pub(super) fn lead_time(&self) -> Option<f64> {
+        let mut leads: Vec<f64> = self
+            .findings
+            .iter()
+            .filter_map(|finding| finding.seconds_before_impact)
+            .collect();
+        leads.sort_by(f64::total_cmp);
+        let upper = *leads.get(leads.len() / 2)?;
+        let lower = leads[(leads.len() - 1) / 2];
+        Some((lower + upper) / 2.0)
+    }
+}
+
+/// Whether an alarm is about a subject that the incident touches: the one at fault, or one that depends on it.
+fn concerns(incident: &Incident, alarm: &Anomaly) -> bool {
+    let label = |name: &str| alarm.subject.get(name).map(String::as_str);
+    let is = |subject: &Subject| label("service") == Some(subject.service) && label("route") == subject.route;
+    incident.at_fault.iter().chain(&incident.affected).any(is)
+}
+
+impl fmt::Display for Judgement<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "What went wrong, and when it was noticed:")?;
+        for finding in &self.findings {
+            let start = words::moment(Timestamp::from_seconds(finding.incident.start));
+            write!(f, "  {start}  {}: ", finding.incident.name)?;
+            match (
+                finding.alarm,
+                finding.seconds_after_start,
+                finding.seconds_before_impact,
+            ) {
+                (Some(alarm), Some(after), Some(before)) => {
+                    let kind = words::kind(alarm.kind);
+                    let subject = words::subject(&alarm.subject);
+                    let (distance, side) = if before >= 0.0 {
+                        (before, "before")
+                    } else {
+                        (-before, "after")
+                    };
+                    writeln!(
+                        f,
+                        "found by {kind} in {subject}, {} after it began and {} {side} its impact",
+                        words::duration(after),
+                        words::duration(distance)
+                    )?;
+                }
+                _ => writeln!(f, "missed")?,
+            }
+        }
+        match self.false_alarms.len() {
+            0 => writeln!(f, "Nothing else was reported."),
+            1 => writeln!(f, "One other alarm was raised, where nothing was wrong."),
+            others => writeln!(f, "{others} other alarms were raised, where nothing was wrong."),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use watchpost::simulate::{Plan, Truth};
+
+    use super::*;
+
+    fn alarm(seconds: i64, subject: &Subject) -> Anomaly {
+        let labels = [("service", Some(subject.service)), ("route", subject.route)];
+        let labels: serde_json::Map<_, _> = labels
+            .into_iter()
+            .filter_map(|(name, value)| Some((name.to_owned(), value?.into())))
+            .collect();
+        serde_json::from_value(serde_json::json!({
+            "timestamp": Timestamp::from_seconds(seconds), "subject": labels, "kind": "spike", "severity": "high",
+            "score": 0.9, "surprise": 1.0, "threshold": 1.0, "phase": "onset", "seconds": 0.0, "events": 1,
+            "peak": Timestamp::from_seconds(seconds), "fingerprint": "00000000000000ff",
+            "explanation": {"contributions": [], "counterfactual": []}
+        }))
+        .unwrap()
+    }
+
+    #[test]
+    fn alarms_count_for_incidents_by_time_and_subject() {
+        let truth = Truth::of(&Plan::demo());
+        let [first, second, _] = &truth.incidents[..] else {
+            panic!("three incidents")
+        };
+        let stranger = Subject {
+            service: "nobody",
+            route: None,
+        };
+        let onsets = [
+            alarm(first.start - 1, &first.at_fault[0]),
+            alarm(first.start + 900, &first.affected[0]),
+            alarm(first.start + 600, &first.at_fault[0]),
+            alarm(first.start + 700, &stranger),
+            alarm(first.end + 1800, &first.at_fault[0]),
+            alarm(first.end + 1801, &first.at_fault[0]),
+            alarm(second.end + 1, &second.at_fault[0]),
+        ];
+        let judgement = Judgement::of(&truth.incidents, &onsets);
+        assert_eq!(judgement.found(), 1, "an alarm after the end finds nothing");
+        assert_eq!(judgement.findings[0].seconds_after_start, Some(600.0));
+        assert_eq!(judgement.lead_time(), Some((first.impact - first.start - 600) as f64));
+        let times: Vec<_> = judgement.false_alarms.iter().map(|alarm| alarm.timestamp).collect();
+        assert_eq!(times, [onsets[0].timestamp, onsets[3].timestamp, onsets[5].timestamp]);
+        let told = judgement.to_string();
+        assert!(told.contains("10m after it began") && told.contains("missed"), "{told}");
+    }
+
+    #[test]
+    fn nothing_found_has_no_lead_time() {
+        let truth = Truth::of(&Plan::demo());
+        assert_eq!(Judgement::of(&truth.incidents, &[]).lead_time(), None);
+    }
+}

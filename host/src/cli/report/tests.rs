@@ -1,0 +1,58 @@
+//! The two forms of a fixed list of episodes, compared with golden files. `BLESS=1 cargo test` writes them anew.
+
+use watchpost_detector::Anomaly;
+
+use super::*;
+
+fn episodes() -> Vec<Anomaly> {
+    serde_json::from_str(include_str!("tests/episodes.json")).unwrap()
+}
+
+fn page(width: usize) -> String {
+    let mut page = Vec::new();
+    write_table(&episodes(), width, &mut page).unwrap();
+    anstream::adapter::strip_str(&String::from_utf8(page).unwrap()).to_string()
+}
+
+fn check(width: usize, file: &str) {
+    let path = format!("{}/src/cli/report/tests/{file}", env!("CARGO_MANIFEST_DIR"));
+    let page = page(width);
+    if std::env::var_os("BLESS").is_some() {
+        std::fs::write(&path, &page).unwrap();
+    }
+    assert_eq!(
+        page,
+        std::fs::read_to_string(&path).unwrap(),
+        "{file} differs; BLESS=1 rewrites it"
+    );
+}
+
+#[test]
+fn narrow_pages_hold_blocks() {
+    check(80, "80.txt");
+}
+
+#[test]
+fn wide_pages_hold_a_table() {
+    check(200, "200.txt");
+}
+
+#[test]
+fn every_width_is_kept() {
+    use unicode_width::UnicodeWidthStr;
+    for width in 40..=240 {
+        for line in page(width).lines() {
+            assert!(line.width() <= width, "{width}: {line}");
+            assert_eq!(line, line.trim_end());
+        }
+    }
+}
+
+#[test]
+fn severities_have_colours_and_nothing_else_moves_the_terminal() {
+    let mut page = Vec::new();
+    write_table(&episodes(), 80, &mut page).unwrap();
+    let page = String::from_utf8(page).unwrap();
+    assert!(page.contains("\u{1b}[1m\u{1b}[31mcritical\u{1b}[0m"), "{page:?}");
+    assert!(!page.contains("\u{1b}[2J"), "what a log line holds is text");
+}

@@ -1,0 +1,292 @@
+//! `watchpost score`: reads files or a stream, and says what is strange in them.
+
+mod run;
+mod sniff;
+mod source;
+
+use std::io::{IsTerminal, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use watchpost_detector::wire::Format;
+use watchpost_detector::{AlarmRate, Answer, Document, Emit, Input, Interval, Role};
+
+use super::console::Console;
+use super::document;
+use super::engine::EngineOptions;
+use super::exit::{Exit, Usage, is_closed_pipe};
+use super::report::Output;
+use super::state;
+use run::{Passed, Run};
+use source::Source;
+
+/// Scores metrics and log lines from files or a stream, and prints the episodes in which they are strange.
+///
+/// Events are scored in the order in which they come, each before it is learned from. Files may be packed with gzip
+/// or zstd. The data goes to standard output, everything else to standard error.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  watchpost score metrics.csv
+  watchpost score --warm-up last-week.csv.gz today.csv
+  watchpost score --scores --output ndjson app.log > scores.ndjson
+  tail -f app.log | watchpost score --output ndjson --state app.state -
+  watchpost score --exit-code --quiet build/latency.csv || echo 'the build got slower'
+
+A table is printed when the input ends; for a stream that does not, use `--output ndjson`. Ctrl-C and SIGTERM end a \
+run cleanly: what is open is reported, the state is saved, and the exit code is 130. Rows that cannot be read are \
+named and left out; only when none can be read is the exit code 1.")]
+pub(crate) struct Score {
+    /// The inputs, read one after the other; `-` or none is standard input.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
+
+    /// The format of the inputs; `auto` tells it from the name and the first lines of each.
+    #[arg(long, value_name = "FORMAT", default_value = "auto")]
+    input: InputFormat,
+
+    /// The configuration, in JSON, YAML or TOML by its extension; see `watchpost config schema`.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+
+    /// History that is learned from and not scored; may be given several times, in order of time.
+    #[arg(long, value_name = "FILE")]
+    warm_up: Vec<PathBuf>,
+
+    /// The time between rows that do not tell theirs, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = interval)]
+    interval: Interval,
+
+    /// The CSV column that names whose row it is; may be given several times or separated by commas, and is every
+    /// column of text otherwise.
+    #[arg(long, value_name = "COL", value_delimiter = ',')]
+    subject: Vec<String>,
+
+    /// What people said of rows, one {"row": 7, "label": "fine"} or "matters" a line; learned from right after the row.
+    #[arg(long, value_name = "FILE")]
+    feedback: Option<PathBuf>,
+
+    /// Prints the verdict on every row instead of the episodes, always as NDJSON.
+    #[arg(long)]
+    scores: bool,
+
+    /// How episodes are printed: a `table` or one `json` object at the end, or `ndjson`, each alarm when it is raised.
+    #[arg(long, value_name = "FORM", default_value = "table")]
+    output: Output,
+
+    /// The detector's state: gone on from when the file exists, and saved at the end.
+    #[arg(long, value_name = "FILE")]
+    state: Option<PathBuf>,
+
+    #[command(flatten)]
+    engine: EngineOptions,
+
+    /// The year of times that name none, as in syslog; otherwise the current one.
+    #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(i16).range(1678..=2261))]
+    year: Option<i16>,
+
+    /// The budget of false alarms over all subjects together, instead of the configuration's.
+    #[arg(long, value_name = "N", value_parser = alarm_rate)]
+    false_alarms_per_day: Option<AlarmRate>,
+
+    /// Exits with 3 when an alarm was raised or a session was anomalous.
+    #[arg(long)]
+    exit_code: bool,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum InputFormat {
+    /// By the name and the first lines of each file.
+    Auto,
+    /// A header row, then a row of metrics and labels a line.
+    Csv,
+    /// Plain log lines.
+    Text,
+    /// One event as a JSON object a line; see `watchpost config schema event`.
+    Ndjson,
+}
+
+impl InputFormat {
+    fn chosen(self) -> Option<Format> {
+        match self {
+            InputFormat::Auto => None,
+            InputFormat::Csv => Some(Format::Csv),
+            InputFormat::Text => Some(Format::Text),
+            InputFormat::Ndjson => Some(Format::Ndjson),
+        }
+    }
+}
+
+impl Score {
+    pub(crate) fn run(&self, console: &Console) -> anyhow::Result<Exit> {
+        let mut document = document::load(self.config.as_deref())?;
+        if let Some(budget) = self.false_alarms_per_day {
+            document.detector.false_alarms_per_day = budget;
+        }
+        let sources = self.sources()?;
+        let answers = self.feedback.as_deref().map(answers).transpose()?.unwrap_or_default();
+        let snapshot = self.state.as_deref().map(state::load).transpose()?.flatten();
+        let engine = self.engine.open(&document, snapshot.as_deref())?;
+
+        let total = sources.iter().map(Source::size).sum::<Option<u64>>();
+        let console = if self.passed() != Passed::Nothing && std::io::stdout().is_terminal() {
+            // Lines that appear on the same terminal are progress enough.
+            Console::new(console.is_quiet())
+        } else {
+            console.with_bytes(total)
+        };
+        let template = Input {
+            emit: if self.scores { Emit::Rows } else { Emit::Anomalies },
+            interval_seconds: self.interval,
+            subject: (!self.subject.is_empty()).then(|| self.subject.clone()),
+            year: self.year.map_or_else(current_year, Ok)?,
+            answers,
+            ..Input::new(Format::Text)
+        };
+        let mut run = Run::new(engine, &console, self.passed(), template)?;
+        let read = source::read(sources, self.input.chosen(), console.bar(), |message| run.hear(message));
+        match read {
+            Ok(()) => self.conclude(run, &document),
+            // The reader has all it wanted, as `head` does, and gets no summary of what it did not.
+            Err(error) if is_closed_pipe(&error) => {
+                self.save(&mut run)?;
+                Ok(Exit::Fine)
+            }
+            // The engine has failed: what it said before is still worth something.
+            Err(error) => {
+                console.bar().finish_and_clear();
+                run.print(self.form(), None)?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Everything is read, or as much of it as will be.
+    fn conclude(&self, mut run: Run<'_>, document: &Document) -> anyhow::Result<Exit> {
+        self.save(&mut run)?;
+        let status = run.close()?;
+        run.print(self.form(), Some(&status))?;
+        run.summarise(&status, document, self.form());
+        let found = status.alarms > 0 || run.has_strange_sessions();
+        match run.outcome(&status)? {
+            Exit::Fine if self.exit_code && found => Ok(Exit::Found),
+            exit => Ok(exit),
+        }
+    }
+
+    fn save(&self, run: &mut Run<'_>) -> anyhow::Result<()> {
+        match &self.state {
+            Some(path) => state::save(path, &run.snapshot()?),
+            None => Ok(()),
+        }
+    }
+
+    /// How episodes are printed at the end; `None` when they are not, because their rows or onsets were.
+    fn form(&self) -> Option<Output> {
+        (self.passed() == Passed::Nothing).then_some(self.output)
+    }
+
+    fn passed(&self) -> Passed {
+        match self.output {
+            _ if self.scores => Passed::Verdicts,
+            Output::Ndjson => Passed::Onsets,
+            Output::Table | Output::Json => Passed::Nothing,
+        }
+    }
+
+    fn sources(&self) -> anyhow::Result<Vec<Source>> {
+        let stdin = [PathBuf::from("-")];
+        let files = if self.files.is_empty() { &stdin[..] } else { &self.files };
+        let warm_up = self.warm_up.iter().map(|path| Source::new(path, Role::WarmUp));
+        let scored = files.iter().map(|path| Source::new(path, Role::Score));
+        let sources: Vec<Source> = warm_up.chain(scored).collect();
+        if sources.iter().filter(|source| source.is_stdin()).count() > 1 {
+            let message = "standard input can be read only once; name a file for the history or for the input";
+            return Err(Usage(message.to_owned()).into());
+        }
+        sources.iter().try_for_each(Source::check)?;
+        Ok(sources)
+    }
+}
+
+fn interval(text: &str) -> Result<Interval, String> {
+    let seconds: f64 = text
+        .parse()
+        .map_err(|_| "give a number of seconds, for example 60".to_owned())?;
+    Interval::try_from(seconds)
+}
+
+fn alarm_rate(text: &str) -> Result<AlarmRate, String> {
+    let rate: f64 = text
+        .parse()
+        .map_err(|_| "give a number of alarms a day, for example 0.1".to_owned())?;
+    AlarmRate::try_from(rate)
+}
+
+fn answers(path: &Path) -> anyhow::Result<Vec<Answer>> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("feedback {}", path.display()))?;
+    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
+    lines
+        .map(|(at, line)| {
+            serde_json::from_str(line).map_err(|error| {
+                let message = error.to_string();
+                let message = message
+                    .split_once(" at line ")
+                    .map_or(&*message, |(message, _)| message);
+                Usage(format!("{}:{}:{}: {message}", path.display(), at + 1, error.column())).into()
+            })
+        })
+        .collect()
+}
+
+fn current_year() -> anyhow::Result<i16> {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
+    let seconds = since_epoch
+        .ok()
+        .and_then(|elapsed| i64::try_from(elapsed.as_secs()).ok());
+    let now = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    let now = now.context("the system clock tells no year; give --year")?;
+    Ok(now.to_zoned(jiff::tz::TimeZone::UTC).year())
+}
+
+/// Writes to standard output what belongs there, at once.
+fn write(bytes: &[u8]) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    stdout.write_all(bytes)?;
+    stdout.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn feedback_names_the_line_that_is_wrong() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("feedback");
+        std::fs::write(
+            &path,
+            "{\"row\": 1, \"label\": \"fine\"}\n\n{\"row\": 2, \"label\": \"bad\"}\n",
+        )
+        .unwrap();
+        let error = answers(&path).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!(
+                "{}:3:25: unknown variant `bad`, expected `fine` or `matters`",
+                path.display()
+            )
+        );
+        std::fs::write(&path, "{\"row\": 1, \"label\": \"fine\"}").unwrap();
+        assert_eq!(answers(&path).unwrap().len(), 1);
+    }
+
+    #[test]
+    fn numbers_on_the_command_line_are_checked() {
+        assert!(interval("0").is_err() && interval("x").is_err() && interval("0.5").is_ok());
+        assert!(alarm_rate("0").is_err() && alarm_rate("0.1").is_ok());
+        assert!(current_year().unwrap() > 2025);
+    }
+}

@@ -1,0 +1,321 @@
+//! One run of the engine over its inputs: what is passed on at once, what is kept for the end, and what is counted.
+
+use std::time::Instant;
+
+use serde::Serialize;
+use watchpost::engine::Engine;
+use watchpost_detector::wire::Format;
+use watchpost_detector::{Anomaly, Document, Input, Phase, Problem, Role, SessionVerdict, Status};
+
+use super::source::Message;
+use crate::cli::console::Console;
+use crate::cli::exit::Exit;
+use crate::cli::report::{self, Output, words};
+use crate::cli::verdicts::{self, Episodes, Said};
+
+/// Which of the engine's lines are passed on to standard output as soon as they are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Passed {
+    /// Those about rows and sessions.
+    Verdicts,
+    /// The alarms.
+    Onsets,
+    Nothing,
+}
+
+pub(super) struct Run<'a> {
+    engine: Engine,
+    console: &'a Console,
+    passed: Passed,
+    /// What all inputs have in common.
+    template: Input,
+    /// Where the engine stood before: a restored one counts on.
+    before: Status,
+    inputs: Vec<InputReport>,
+    is_open: bool,
+    episodes: Episodes,
+    /// Those that are anomalous: fewer than one in 1,000, unless something is wrong.
+    sessions: Vec<SessionVerdict>,
+    ending: Ending,
+    /// Since the first scored input began.
+    started: Option<Instant>,
+    written: Vec<u8>,
+}
+
+/// How reading ended.
+enum Ending {
+    Complete,
+    Interrupted,
+    Failed(anyhow::Error),
+}
+
+#[derive(Debug, Serialize)]
+struct InputReport {
+    name: String,
+    format: Format,
+    role: Role,
+    bad_rows: u64,
+}
+
+/// So many bad rows of a file are shown; the rest is counted.
+const SHOWN_PROBLEMS: u64 = 10;
+
+impl<'a> Run<'a> {
+    pub(super) fn new(
+        mut engine: Engine,
+        console: &'a Console,
+        passed: Passed,
+        template: Input,
+    ) -> anyhow::Result<Self> {
+        Ok(Run {
+            before: engine.status()?,
+            engine,
+            console,
+            passed,
+            template,
+            inputs: Vec::new(),
+            is_open: false,
+            episodes: Episodes::default(),
+            sessions: Vec::new(),
+            ending: Ending::Complete,
+            started: None,
+            written: Vec::new(),
+        })
+    }
+
+    pub(super) fn hear(&mut self, message: Message) -> anyhow::Result<()> {
+        match message {
+            Message::Begin { source, format, why } => {
+                if let Some(why) = why {
+                    self.console.note(format_args!(
+                        "{source}: read as {}, because {why} (--input decides otherwise)",
+                        name(format)
+                    ));
+                }
+                if source.role == Role::Score {
+                    self.started.get_or_insert_with(Instant::now);
+                }
+                self.engine.begin(&Input {
+                    format,
+                    role: source.role,
+                    ..self.template.clone()
+                })?;
+                self.is_open = true;
+                self.inputs.push(InputReport {
+                    name: source.to_string(),
+                    format,
+                    role: source.role,
+                    bad_rows: 0,
+                });
+                Ok(())
+            }
+            Message::Chunk(chunk) => self.ask(|engine, written| engine.push(&chunk, written)),
+            Message::End => {
+                self.ask(Engine::finish)?;
+                self.count_problems();
+                Ok(())
+            }
+            Message::Done => Ok(()),
+            Message::Interrupted => {
+                self.ending = Ending::Interrupted;
+                Ok(())
+            }
+            Message::Failed(error) => {
+                self.ending = Ending::Failed(error);
+                Ok(())
+            }
+        }
+    }
+
+    /// The state to go on from, taken before [`Run::close`]: what is open then stays open in the next run, as if
+    /// there had been no end between the two.
+    pub(super) fn snapshot(&mut self) -> anyhow::Result<Vec<u8>> {
+        Ok(self.engine.snapshot()?)
+    }
+
+    /// Ends what is open and says what was done in this run.
+    ///
+    /// An input that was cut short is not finished: its last line may be half a line, which must be neither scored
+    /// nor called bad.
+    pub(super) fn close(&mut self) -> anyhow::Result<Status> {
+        self.count_problems();
+        self.ask(Engine::close)?;
+        self.console.bar().finish_and_clear();
+        let status = self.engine.status()?;
+        Ok(Status {
+            events: status.events.saturating_sub(self.before.events),
+            alarms: status.alarms.saturating_sub(self.before.alarms),
+            days: (status.days - self.before.days).max(0.0),
+            ..status
+        })
+    }
+
+    /// Says in a few sentences what was done.
+    pub(super) fn summarise(&self, status: &Status, document: &Document, form: Option<Output>) {
+        let seconds = self.started.map_or(0.0, |started| started.elapsed().as_secs_f64());
+        let rate = status.events as f64 / seconds.max(1e-9);
+        let bad_rows: u64 = self.inputs.iter().map(|input| input.bad_rows).sum();
+        let bad_rows = match bad_rows {
+            0 => String::new(),
+            1 => "; 1 row could not be read".to_owned(),
+            rows => format!("; {} rows could not be read", words::count(rows)),
+        };
+        self.console.summary(format_args!(
+            "scored {} over {} in {seconds:.2} s ({} events/s){bad_rows}",
+            words::counted(status.events, "event"),
+            words::span(status.days * 86_400.0),
+            words::count(rate as u64),
+        ));
+        if status.alarms == 0 {
+            // A table says so itself, on standard output.
+            if form != Some(Output::Table) && self.sessions.is_empty() {
+                self.console.summary(report::nothing_found(status));
+            }
+            return;
+        }
+        let per_day = status.alarms as f64 / status.days;
+        let measured = if status.days > 0.0 {
+            format!("{} a day", words::number(per_day))
+        } else {
+            "at one moment".to_owned()
+        };
+        self.console.summary(format_args!(
+            "{}, {measured}, where {} false alarms a day are allowed",
+            words::counted(status.alarms, "alarm"),
+            document.detector.false_alarms_per_day.per_day(),
+        ));
+    }
+
+    /// Prints the episodes in a form that waits for the end; `status` is missing when the engine has failed.
+    pub(super) fn print(&mut self, form: Option<Output>, status: Option<&Status>) -> anyhow::Result<()> {
+        #[derive(Serialize)]
+        struct Report<'a> {
+            episodes: &'a [Anomaly],
+            sessions: &'a [SessionVerdict],
+            status: Option<&'a Status>,
+            input: &'a [InputReport],
+        }
+        let episodes = std::mem::take(&mut self.episodes).into_sorted();
+        match form {
+            Some(Output::Table) => report::print_table(&episodes, &self.sessions, status),
+            Some(Output::Json) => {
+                let mut text = serde_json::to_vec_pretty(&Report {
+                    episodes: &episodes,
+                    sessions: &self.sessions,
+                    status,
+                    input: &self.inputs,
+                })?;
+                text.push(b'\n');
+                Ok(super::write(&text)?)
+            }
+            Some(Output::Ndjson) | None => Ok(()),
+        }
+    }
+
+    pub(super) fn has_strange_sessions(&self) -> bool {
+        !self.sessions.is_empty()
+    }
+
+    /// How the run ended, once everything is printed.
+    pub(super) fn outcome(self, status: &Status) -> anyhow::Result<Exit> {
+        match self.ending {
+            Ending::Failed(error) => Err(error),
+            Ending::Interrupted => Ok(Exit::Interrupted),
+            Ending::Complete => {
+                let bad_rows: u64 = self.inputs.iter().map(|input| input.bad_rows).sum();
+                if status.events == 0 && bad_rows > 0 {
+                    anyhow::bail!("none of the rows could be read; is it really {}?", self.formats());
+                }
+                Ok(Exit::Fine)
+            }
+        }
+    }
+
+    fn formats(&self) -> &'static str {
+        self.inputs.last().map_or("the right file", |input| name(input.format))
+    }
+
+    /// Says how many bad rows of the input that was read last were not shown.
+    fn count_problems(&mut self) {
+        if !std::mem::take(&mut self.is_open) {
+            return;
+        }
+        if let Some(input) = self.inputs.last().filter(|input| input.bad_rows > SHOWN_PROBLEMS) {
+            let more = words::count(input.bad_rows - SHOWN_PROBLEMS);
+            self.console.problem(format_args!("{}: … and {more} more", input.name));
+        }
+    }
+
+    /// Has the engine do something, and deals with what it says; what it said before it failed counts, too.
+    fn ask<E: Into<anyhow::Error>>(
+        &mut self,
+        question: impl FnOnce(&mut Engine, &mut Vec<u8>) -> Result<(), E>,
+    ) -> anyhow::Result<()> {
+        let mut written = std::mem::take(&mut self.written);
+        written.clear();
+        let asked = question(&mut self.engine, &mut written);
+        let heard = self.sort(&written);
+        self.written = written;
+        asked.map_err(Into::into).and(heard)
+    }
+
+    fn sort(&mut self, written: &[u8]) -> anyhow::Result<()> {
+        let mut passed = Vec::new();
+        for said in verdicts::lines(written) {
+            match said? {
+                Said::Row(line) if self.passed == Passed::Verdicts => passed.extend_from_slice(line),
+                Said::Row(_) => {}
+                Said::Session(line, verdict) => {
+                    if self.passed == Passed::Verdicts {
+                        passed.extend_from_slice(line);
+                    }
+                    if verdict.anomaly {
+                        self.sessions.push(verdict);
+                    }
+                }
+                Said::Anomaly(line, anomaly) => {
+                    if self.passed == Passed::Onsets && anomaly.phase == Phase::Onset {
+                        passed.extend_from_slice(line);
+                    }
+                    self.episodes.report(*anomaly);
+                }
+                Said::Problem(problem) => self.problem(&problem),
+                Said::Note(note) => match self.inputs.last() {
+                    Some(input) => self
+                        .console
+                        .note(format_args!("{}: {}", input.name, words::plain(&note))),
+                    None => self.console.note(words::plain(&note)),
+                },
+            }
+        }
+        if !passed.is_empty() {
+            super::write(&passed)?;
+        }
+        Ok(())
+    }
+
+    fn problem(&mut self, problem: &Problem) {
+        let Some(input) = self.inputs.last_mut() else {
+            return;
+        };
+        input.bad_rows += 1;
+        if input.bad_rows <= SHOWN_PROBLEMS {
+            let field = problem
+                .field
+                .as_ref()
+                .map(|field| format!("{}: ", words::plain(field)))
+                .unwrap_or_default();
+            let message = words::plain(&problem.message);
+            self.console
+                .problem(format_args!("{}:{}: {field}{message}", input.name, problem.line));
+        }
+    }
+}
+
+fn name(format: Format) -> &'static str {
+    match format {
+        Format::Ndjson => "NDJSON",
+        Format::Csv => "CSV",
+        Format::Text => "log lines",
+    }
+}

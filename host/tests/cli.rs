@@ -1,0 +1,382 @@
+//! The program as its users meet it: exit codes, streams, and files that are kept.
+
+use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, Output, Stdio};
+
+use flate2::write::GzEncoder;
+use tempfile::TempDir;
+
+fn watchpost(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_watchpost"));
+    command
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    for variable in ["NO_COLOR", "CLICOLOR_FORCE", "CLICOLOR", "COLUMNS"] {
+        command.env_remove(variable);
+    }
+    command
+}
+
+/// Runs to the end, with this on standard input.
+fn fed(command: &mut Command, input: &[u8]) -> Output {
+    let mut child = command.stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let input = input.to_vec();
+    // A program that ends early does not read everything.
+    let feeder = std::thread::spawn(move || drop(stdin.write_all(&input)));
+    let output = child.wait_with_output().unwrap();
+    feeder.join().unwrap();
+    output
+}
+
+fn run(arguments: &[&str]) -> Output {
+    watchpost(arguments).output().unwrap()
+}
+
+fn stdout(output: &Output) -> &str {
+    std::str::from_utf8(&output.stdout).unwrap()
+}
+
+fn stderr(output: &Output) -> &str {
+    std::str::from_utf8(&output.stderr).unwrap()
+}
+
+/// Ten days of a metric with a day in its course, and a spike of an hour on the ninth.
+fn metrics() -> String {
+    let mut csv = "timestamp,latency_ms\n".to_owned();
+    let mut noise = 1_u32;
+    for row in 0..2880_u32 {
+        noise = noise.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        let wave = (f64::from(row) / 288.0 * std::f64::consts::TAU).sin();
+        let mut value = 200.0 + 20.0 * wave + f64::from(noise >> 16) / 6553.6;
+        if (2400..2412).contains(&row) {
+            value += 400.0;
+        }
+        let (day, minute) = (row / 288 + 1, row % 288 * 5);
+        csv += &format!("2026-03-{day:02} {:02}:{:02}:00,{value:.3}\n", minute / 60, minute % 60);
+    }
+    csv
+}
+
+/// A folder with `metrics.csv` in it, and the file's path.
+fn folder() -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, "metrics.csv", metrics().as_bytes());
+    (folder, path)
+}
+
+fn file(folder: &TempDir, name: &str, content: &[u8]) -> String {
+    let path = folder.path().join(name);
+    fs::write(&path, content).unwrap();
+    path.to_str().unwrap().to_owned()
+}
+
+#[test]
+fn an_episode_is_found_and_told_in_every_form() {
+    let (_folder, path) = folder();
+    let table = run(&["score", &path]);
+    assert!(table.status.success(), "{}", stderr(&table));
+    assert!(
+        stdout(&table).contains("2026-03-09 08:00:00") && stdout(&table).contains("latency_ms"),
+        "{}",
+        stdout(&table)
+    );
+    assert!(stderr(&table).contains("read as CSV") && stderr(&table).contains("scored 2,880 events"));
+
+    let lines = run(&["score", "--quiet", "--output", "ndjson", &path]);
+    assert_eq!(stderr(&lines), "");
+    for line in stdout(&lines).lines() {
+        let anomaly: watchpost_detector::Anomaly = serde_json::from_str(line).unwrap();
+        assert_eq!(anomaly.phase, watchpost_detector::Phase::Onset);
+    }
+    let report: serde_json::Value = serde_json::from_slice(&run(&["score", "--output", "json", &path]).stdout).unwrap();
+    assert_eq!(
+        report["episodes"].as_array().unwrap().len(),
+        stdout(&lines).lines().count()
+    );
+    assert_eq!(report["status"]["events"], 2880);
+
+    let rows = run(&["score", "--scores", &path]);
+    assert_eq!(stdout(&rows).lines().count(), 2880);
+    assert!(stdout(&rows).starts_with("{\"row\":0,"));
+}
+
+#[test]
+fn exit_codes_are_as_documented() {
+    let (folder, path) = folder();
+    let code = |arguments: &[&str]| run(arguments).status.code().unwrap();
+    assert_eq!(code(&["score", &path]), 0);
+    assert_eq!(code(&["score", "--exit-code", &path]), 3);
+    let quiet = file(&folder, "quiet.csv", b"latency_ms\n1\n1\n");
+    assert_eq!(code(&["score", "--exit-code", &quiet]), 0);
+    assert_eq!(code(&["score", "--nonsense"]), 2);
+    assert_eq!(code(&["score", "--interval", "0", &path]), 2);
+    assert_eq!(code(&["score", "--warm-up", "-", "-"]), 2);
+    let config = file(&folder, "bad.json", b"{\"detector\": {\"bounds\": {\"max_serie\": 1}}}");
+    assert_eq!(code(&["score", "--config", &config, &path]), 2);
+    assert_eq!(code(&["score", "--state", &format!("{path}/no/state"), &path]), 1);
+    let broken = file(&folder, "broken.ndjson", b"not\njson\n");
+    assert_eq!(code(&["score", "--input", "ndjson", &broken]), 1);
+    assert_eq!(code(&["score", "--engine", &path, &path]), 1);
+}
+
+#[test]
+fn inputs_that_are_not_there_are_named_before_anything_is_scored() {
+    let (folder, path) = folder();
+    let output = run(&["score", "--output", "ndjson", &path, "missing.csv"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout(&output), "");
+    assert!(
+        stderr(&output).starts_with("error: missing.csv: "),
+        "{}",
+        stderr(&output)
+    );
+    let output = run(&["score", folder.path().to_str().unwrap()]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("this is a folder"));
+}
+
+#[test]
+fn rows_that_cannot_be_read_are_named_and_the_others_are_scored() {
+    let (folder, _) = folder();
+    let rows: String = (0..30).map(|row| format!("{row},x\n")).collect();
+    let path = file(
+        &folder,
+        "some.csv",
+        format!("a,b\n1,2\n{rows}3,4\n").replace("0,x", "0,x,y").as_bytes(),
+    );
+    let output = run(&["score", "--quiet", &path]);
+    assert!(output.status.success(), "{}", stderr(&output));
+    let first = stderr(&output).lines().next().unwrap();
+    assert!(first.starts_with(&format!("{path}:3: ")), "{first}");
+}
+
+#[test]
+fn packing_and_pipes_change_nothing() {
+    let (folder, path) = folder();
+    let expected = run(&["score", "--scores", "--quiet", &path]).stdout;
+    let csv = metrics();
+    let mut encoder = GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    encoder.write_all(csv.as_bytes()).unwrap();
+    let gzip = encoder.finish().unwrap();
+    let zstd = zstd::encode_all(csv.as_bytes(), 1).unwrap();
+    for (name, content) in [("a.csv.gz", &gzip), ("b.zst", &zstd), ("misnamed.log", &gzip)] {
+        let path = file(&folder, name, content);
+        assert!(
+            run(&["score", "--scores", "--quiet", &path]).stdout == expected,
+            "{name}"
+        );
+    }
+    for content in [csv.as_bytes(), &gzip, &zstd] {
+        assert!(fed(&mut watchpost(&["score", "--scores", "--quiet", "-"]), content).stdout == expected);
+        assert!(fed(&mut watchpost(&["score", "--scores", "--quiet"]), content).stdout == expected);
+    }
+    let native = run(&["score", "--scores", "--quiet", "--engine", "native", &path]);
+    assert!(native.stdout == expected, "the engines differ");
+}
+
+#[test]
+fn a_state_makes_two_runs_one() {
+    let (folder, path) = folder();
+    let state = folder.path().join("state");
+    let whole = run(&["score", "--quiet", "--scores", &path]).stdout;
+    let csv = metrics();
+    let (header, rows) = csv.split_once('\n').unwrap();
+    let rows: Vec<&str> = rows.lines().collect();
+    let mut scores = Vec::new();
+    for (name, part) in ["one.csv", "two.csv"].into_iter().zip([&rows[..2405], &rows[2405..]]) {
+        let path = file(&folder, name, format!("{header}\n{}\n", part.join("\n")).as_bytes());
+        let output = run(&[
+            "score",
+            "--quiet",
+            "--scores",
+            "--state",
+            state.to_str().unwrap(),
+            &path,
+        ]);
+        assert!(output.status.success(), "{}", stderr(&output));
+        scores.extend(stdout(&output).lines().map(surprise).collect::<Vec<_>>());
+    }
+    let whole: Vec<_> = std::str::from_utf8(&whole).unwrap().lines().map(surprise).collect();
+    assert!(whole == scores, "stopping and going on made a difference");
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        4,
+        "no temporary file is left"
+    );
+
+    fs::write(&state, "nonsense").unwrap();
+    let output = run(&["score", "--state", state.to_str().unwrap(), &path]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(stderr(&output).contains("snapshot"), "{}", stderr(&output));
+    assert_eq!(
+        fs::read(&state).unwrap(),
+        b"nonsense",
+        "what could not be read is not overwritten"
+    );
+}
+
+/// Everything about a row but its number, which starts anew with every run.
+fn surprise(line: &str) -> serde_json::Value {
+    let mut row: serde_json::Value = serde_json::from_str(line).unwrap();
+    row.as_object_mut().unwrap().remove("row");
+    row
+}
+
+#[test]
+fn a_live_stream_is_scored_line_by_line_and_can_be_interrupted() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let arguments = [
+        "score",
+        "--scores",
+        "--input",
+        "text",
+        "--state",
+        state.to_str().unwrap(),
+        "-",
+    ];
+    let mut child: Child = watchpost(&arguments).stdin(Stdio::piped()).spawn().unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let mut rows = BufReader::new(child.stdout.take().unwrap());
+    for row in 0..3 {
+        writeln!(stdin, "2026-03-02T14:05:3{row}Z INFO request {row} done").unwrap();
+        let mut line = String::new();
+        rows.read_line(&mut line).unwrap();
+        assert!(line.starts_with(&format!("{{\"row\":{row},")), "{line}");
+    }
+    write!(stdin, "2026-03-02T14:05:33Z INFO half a li").unwrap();
+    let kill = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(kill.success());
+    let mut rest = String::new();
+    rows.read_to_string(&mut rest).unwrap();
+    assert_eq!(rest, "", "half a line is not a line");
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
+    assert!(stderr(&output).contains("scored 3 events"), "{}", stderr(&output));
+    assert!(state.exists());
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let (_folder, path) = folder();
+    for arguments in [
+        &["score", "--scores", &path][..],
+        &["demo"],
+        &["config", "print"],
+        &["completions", "zsh"],
+    ] {
+        let mut child = watchpost(arguments).spawn().unwrap();
+        drop(child.stdout.take());
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {}", stderr(&output));
+        assert!(!stderr(&output).contains("error"), "{}", stderr(&output));
+    }
+}
+
+#[test]
+fn colours_are_for_those_who_want_them() {
+    let (_folder, path) = folder();
+    let coloured = |command: &mut Command| command.output().unwrap().stdout.contains(&0x1b);
+    assert!(!coloured(&mut watchpost(&["score", &path])), "a pipe is no terminal");
+    assert!(coloured(&mut watchpost(&["score", "--color", "always", &path])));
+    assert!(coloured(watchpost(&["score", &path]).env("CLICOLOR_FORCE", "1")));
+    assert!(!coloured(
+        watchpost(&["score", &path])
+            .env("NO_COLOR", "1")
+            .env("CLICOLOR_FORCE", "0")
+    ));
+    assert!(!coloured(
+        watchpost(&["score", "--color", "never", &path]).env("CLICOLOR_FORCE", "1")
+    ));
+}
+
+#[test]
+fn every_shell_has_completions() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let output = run(&["completions", shell]);
+        assert!(
+            output.status.success() && stdout(&output).contains("false-alarms-per-day"),
+            "{shell}"
+        );
+    }
+}
+
+#[test]
+fn configurations_are_printed_checked_and_described() {
+    let (folder, _) = folder();
+    let printed = run(&["config", "print"]);
+    let good = file(&folder, "good.json", &printed.stdout);
+    let checked = run(&["config", "check", &good]);
+    assert!(checked.status.success(), "{}", stderr(&checked));
+    let printed: serde_json::Value = serde_json::from_slice(&printed.stdout).unwrap();
+    assert_eq!(printed["detector"]["false_alarms_per_day"], 0.1);
+
+    file(&folder, "bad.yaml", b"detector:\n  learning: quickly\n");
+    file(&folder, "bad.toml", b"[detector]\naccept_after_minutes = 0\n");
+    let checked = watchpost(&["config", "check", "bad.yaml", "good.json", "bad.toml", "none.json"])
+        .current_dir(folder.path())
+        .output()
+        .unwrap();
+    assert_eq!(checked.status.code(), Some(2));
+    assert_eq!(
+        stderr(&checked),
+        "bad.yaml:2:13: detector.learning: unknown variant `quickly`, expected one of `guarded`, `open`, `frozen`\n\
+         bad.toml:2:24: detector.accept_after_minutes: 0 is not a time in minutes: give a whole number from 1 to \
+         525600 (a year)\n\
+         none.json: cannot be read: No such file or directory (os error 2)\n"
+    );
+    for of in ["config", "event", "verdict"] {
+        let schema: serde_json::Value = serde_json::from_slice(&run(&["config", "schema", of]).stdout).unwrap();
+        assert!(schema["$schema"].is_string(), "{of}");
+    }
+}
+
+#[test]
+fn feedback_that_is_wrong_is_named_by_line() {
+    let (folder, path) = folder();
+    let feedback = file(
+        &folder,
+        "feedback",
+        b"{\"row\": 1, \"label\": \"fine\"}\n{\"row\": -2}\n",
+    );
+    let output = run(&["score", "--feedback", &feedback, &path]);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(
+        stderr(&output).contains(&format!("{feedback}:2:")),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn the_demonstration_ends_with_what_it_measured() {
+    let quiet = run(&["demo", "--quiet"]);
+    assert!(quiet.status.success(), "{}", stderr(&quiet));
+    assert_eq!(stdout(&quiet).lines().count(), 1);
+    let native = run(&["demo", "--quiet", "--engine", "native"]);
+    let digest = |output: &Output| stdout(output).trim_end().rsplit_once(' ').unwrap().1.to_owned();
+    assert_eq!(digest(&quiet), digest(&native), "the engines differ");
+    let whole = run(&["demo"]);
+    assert!(stdout(&whole).contains("search leaks memory"));
+    let last = stdout(&whole).lines().last().unwrap();
+    let fields: Vec<&str> = last.split(' ').step_by(2).collect();
+    assert_eq!(
+        fields,
+        [
+            "found",
+            "false_alarms",
+            "lead_time",
+            "events_per_second",
+            "guest_memory",
+            "sha256"
+        ]
+    );
+    assert_eq!(digest(&whole), digest(&quiet));
+}
