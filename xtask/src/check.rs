@@ -1,0 +1,98 @@
+//! What can be known without running anything: format, lints, documentation, dependencies.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::Result;
+use watchpost_guests::PLUGINS;
+
+use crate::process;
+use crate::test::NATIVE;
+
+/// The version of cargo-deny that `deny.toml` is written for.
+const CARGO_DENY: &str = "0.20.2";
+
+/// Runs every check.
+pub(crate) fn run() -> Result<()> {
+    process::run(process::cargo().args(["fmt", "--all", "--check"]))?;
+    process::run(
+        process::cargo()
+            .arg("clippy")
+            .args(NATIVE)
+            .args(["--all-targets", "--", "-D", "warnings"]),
+    )?;
+    process::run(process::cargo().args([
+        "clippy",
+        "--package",
+        "xtask",
+        "--package",
+        "watchpost-guests",
+        "--all-targets",
+        "--",
+        "-D",
+        "warnings",
+    ]))?;
+    for plugin in &PLUGINS {
+        process::run(
+            process::cargo()
+                .args(["clippy", "--target", plugin.target, "--package"])
+                .arg(format!("watchpost-{}", plugin.name))
+                .args(["--", "-D", "warnings"]),
+        )?;
+    }
+    process::run(
+        process::cargo()
+            .arg("doc")
+            .args(NATIVE)
+            .arg("--no-deps")
+            .env("RUSTDOCFLAGS", "-D warnings"),
+    )?;
+    dependencies()
+}
+
+/// Which package may depend on which, under which licences, from where; and what the detector, which has no
+/// clock and no randomness, may not contain at any depth.
+fn dependencies() -> Result<()> {
+    let root = watchpost_guests::root();
+    let deny = cargo_deny()?;
+    process::run(Command::new(&deny).current_dir(&root).args([
+        "--workspace",
+        "--all-features",
+        "check",
+        "bans",
+        "licenses",
+        "sources",
+    ]))?;
+    process::run(
+        Command::new(&deny)
+            .current_dir(&root)
+            .args(["--manifest-path", "plugins/engine/Cargo.toml", "--exclude-dev"])
+            .args(["--config", "detector/deny.toml", "check", "bans"]),
+    )
+}
+
+/// cargo-deny in its pinned version, installed below the target directory when it is not there.
+fn cargo_deny() -> Result<PathBuf> {
+    let tools = process::target().join("tools");
+    let program = tools.join("bin").join("cargo-deny");
+    let installed = Command::new(&program)
+        .arg("--version")
+        .output()
+        .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(CARGO_DENY));
+    if !installed {
+        process::run(
+            process::cargo()
+                .args([
+                    "install",
+                    "cargo-deny",
+                    "--version",
+                    CARGO_DENY,
+                    "--locked",
+                    "--debug",
+                    "--root",
+                ])
+                .arg(&tools),
+        )?;
+    }
+    Ok(program)
+}

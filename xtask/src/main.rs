@@ -1,0 +1,54 @@
+//! Every task of a developer as a cargo command: `cargo xtask <task>`.
+
+mod check;
+mod eval;
+mod process;
+mod python;
+mod test;
+mod wasm;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// Every task of a developer.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Format, lints, documentation, dependencies.
+    Check,
+    /// Everything that is tested, or only the Rust tests whose name contains a filter.
+    Test {
+        /// Part of a test's name.
+        filter: Option<String>,
+    },
+    /// Builds the plugins into target/wasm.
+    Wasm,
+    /// Writes the expectations of tests/cases anew; read the difference before you keep it.
+    Bless,
+    /// Measures detection quality on labelled data that is kept outside of this project.
+    Eval {
+        /// The folder of the data; the scripts are expected in `eval` beside it.
+        data: PathBuf,
+        /// Passed on to the scripts.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        further: Vec<String>,
+    },
+}
+
+fn main() -> Result<()> {
+    match Arguments::parse().task {
+        Task::Check => check::run(),
+        Task::Test { filter } => test::run(filter.as_deref()),
+        Task::Wasm => wasm::build(),
+        Task::Bless => test::bless(),
+        Task::Eval { data, further } => eval::run(&data, &further),
+    }
+}

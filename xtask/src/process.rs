@@ -1,0 +1,44 @@
+//! Runs programs: says which, and fails when they do.
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use anyhow::{Context, Result, bail};
+
+/// The target directory, where everything goes that a task makes.
+pub(crate) fn target() -> PathBuf {
+    watchpost_guests::root().join("target")
+}
+
+/// A Cargo in the workspace that knows nothing of the one that runs this task.
+pub(crate) fn cargo() -> Command {
+    watchpost_guests::cargo(&watchpost_guests::root())
+}
+
+/// Runs a command to its end.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let line = line(command);
+    eprintln!("> {line}");
+    let status = command.status().with_context(|| format!("cannot start `{line}`"))?;
+    if !status.success() {
+        bail!("`{line}` failed with {status}");
+    }
+    Ok(())
+}
+
+/// Whether a program can be started at all.
+pub(crate) fn exists(program: &str) -> bool {
+    Command::new(program)
+        .arg("--version")
+        .output()
+        .is_ok_and(|output| output.status.success())
+}
+
+fn line(command: &Command) -> String {
+    let program = PathBuf::from(command.get_program());
+    let program = program.file_name().unwrap_or(command.get_program()).to_string_lossy();
+    command
+        .get_args()
+        .map(|argument| argument.to_string_lossy())
+        .fold(program.into_owned(), |line, argument| line + " " + &argument)
+}

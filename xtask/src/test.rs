@@ -1,0 +1,81 @@
+//! Everything that is tested.
+
+use std::env;
+use std::process::Command;
+
+use anyhow::{Result, bail};
+
+use crate::{process, python, wasm};
+
+/// What runs natively. The engine is a guest and is tested in wasm by the cases. What builds things stays out
+/// too: it turns on features of shared crates, for which Cargo would compile wasmtime once more than
+/// `cargo run` does, and that takes minutes.
+pub(crate) const NATIVE: [&str; 7] = [
+    "--workspace",
+    "--exclude",
+    "watchpost-engine",
+    "--exclude",
+    "watchpost-guests",
+    "--exclude",
+    "xtask",
+];
+
+/// Runs every test, or only the Rust tests whose name contains the filter.
+pub(crate) fn run(filter: Option<&str>) -> Result<()> {
+    let mut not_run = Vec::new();
+    if process::exists("rustup") {
+        process::run(
+            Command::new("rustup")
+                .args(["toolchain", "install"])
+                .current_dir(watchpost_guests::root()),
+        )?;
+    }
+    wasm::build()?;
+    process::run(tests().args(filter))?;
+    if filter.is_some() {
+        return Ok(());
+    }
+    if process::exists("python3") {
+        engine_from_python()?;
+    } else {
+        not_run.push("the engine under the official Python package: there is no python3");
+    }
+    for what in &not_run {
+        println!("not run: {what}");
+    }
+    if !not_run.is_empty() && env::var_os("CI").is_some() {
+        bail!("something was not run, and this is CI");
+    }
+    Ok(())
+}
+
+/// Writes the expectations of the cases anew.
+pub(crate) fn bless() -> Result<()> {
+    process::run(
+        process::cargo()
+            .args(["test", "--package", "watchpost-tests", "--test", "cases"])
+            .env("WATCHPOST_BLESS", "1"),
+    )
+}
+
+fn tests() -> Command {
+    let mut command = process::cargo();
+    command
+        .args(["test", "--no-fail-fast"])
+        .args(NATIVE)
+        // The user's own cache stays as it is, and a test never finds what another checkout compiled.
+        .env("WATCHPOST_CACHE_DIR", process::target().join("cache"));
+    command
+}
+
+/// The artefact works for others as well: another embedding of wasmtime gives the same bytes.
+fn engine_from_python() -> Result<()> {
+    let tests = watchpost_guests::root().join("tests");
+    let python = python::environment("venv", &tests.join("python").join("requirements.txt"))?;
+    process::run(
+        Command::new(python)
+            .arg(tests.join("python").join("engine.py"))
+            .arg(wasm::folder().join("watchpost-engine.wasm"))
+            .arg(tests.join("cases")),
+    )
+}
