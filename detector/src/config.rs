@@ -127,7 +127,7 @@ pub struct AlarmRate(#[cfg_attr(feature = "schema", schemars(range(min = 0.000_0
 impl AlarmRate {
     /// `None` unless the rate is above 0 and at most 1,000.
     pub fn new(per_day: f64) -> Option<Self> {
-        (per_day >= 1e-6 && per_day <= 1000.0).then_some(AlarmRate(per_day))
+        (1e-6..=1000.0).contains(&per_day).then_some(AlarmRate(per_day))
     }
 
     /// Alarms per day.

@@ -4,17 +4,16 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{Config, Learning};
-use crate::episode::{Episode, HYSTERESIS, Strange};
-use crate::event::{Event, LogRecord, Sample, Timestamp};
+use crate::config::Config;
+use crate::decide::{Rules, Step};
+use crate::episode::{Episode, Strange};
+use crate::event::{Event, Finite, LogRecord, Sample, Timestamp, Value};
 use crate::log::{Ended, Sessions, Stream, TemplateStats, Templates};
 use crate::metric::Row;
-use crate::series::{Model, Of, Pulse, RunningTime, Series, Table};
+use crate::series::{Model, Of, RunningTime, Series, Table};
 use crate::snapshot::{self, SnapshotError};
 use crate::threshold::Budget;
-use crate::verdict::{
-    Anomaly, Contribution, Expected, Explanation, Fingerprint, Kind, Label, Observation, Phase, State, Verdict,
-};
+use crate::verdict::{Anomaly, Explanation, Fingerprint, Kind, Label, Phase, State, Verdict};
 
 /// Scores events one by one and learns from each after it was scored.
 ///
@@ -101,10 +100,6 @@ pub struct Status {
     pub ignored_metrics: u64,
 }
 
-/// What is anomalous is learned with this weight while learning is guarded: a little, so that what keeps coming
-/// is known in the end.
-const GUARDED_WEIGHT: f64 = 0.1;
-
 /// A pause shorter than this is never called silence, in seconds.
 const SHORTEST_SILENCE: f64 = 120.0;
 
@@ -112,6 +107,9 @@ const SHORTEST_SILENCE: f64 = 120.0;
 const ANSWER: f64 = 2.0;
 const MOST_ANSWERS: i8 = 4;
 const MOST_FEEDBACK: usize = 10_000;
+
+/// What is counted of a subject's log in each minute.
+const COUNTED: [&str; 3] = ["errors_per_minute", "warnings_per_minute", "lines_per_minute"];
 
 /// Sessions that are open at once at most.
 pub(crate) const MOST_SESSIONS: usize = 10_000;
@@ -185,10 +183,10 @@ impl Detector {
     /// Everything is over: what is open is reported as it stands.
     pub fn close(&mut self, out: &mut Vec<Report>) {
         for key in std::mem::take(&mut self.core.open) {
-            if let Some(series) = self.core.table.peek_mut(key) {
-                if let Some(episode) = series.episode.take() {
-                    out.push(Report::Anomaly(Box::new(episode.report(Phase::Open, &series.labels))));
-                }
+            if let Some(series) = self.core.table.peek_mut(key)
+                && let Some(episode) = series.episode.take()
+            {
+                out.push(Report::Anomaly(Box::new(episode.report(Phase::Open, &series.labels))));
             }
         }
         while let Some(ended) = self.core.sessions.finish() {
@@ -246,7 +244,11 @@ impl Detector {
     }
 
     fn sample(&mut self, sample: &Sample<'_>, out: &mut Vec<Report>) -> Verdict {
-        let key = Of::Metrics.key(sample.subject.key());
+        self.row(Of::Metrics, sample, out)
+    }
+
+    fn row(&mut self, of: Of, sample: &Sample<'_>, out: &mut Vec<Report>) -> Verdict {
+        let key = of.key(sample.subject.key());
         let fingerprint = Fingerprint(key);
         let answers = self.answers(fingerprint);
         let rules = self.rules();
@@ -265,7 +267,10 @@ impl Detector {
             // The kind of series is part of the key.
             return Verdict::learning(fingerprint);
         };
-        pulse.beat(core.time.running);
+        // What is counted of a log falls silent when the log does: once is enough.
+        if of == Of::Metrics {
+            pulse.beat(core.time.running);
+        }
         let assessment = row.assess(sample.time, sample.values, max);
         core.status.ignored_metrics += assessment.ignored;
         let surprise = if assessment.learning {
@@ -307,7 +312,48 @@ impl Detector {
         }
     }
 
+    /// A line has a verdict of its own, and the first line of a minute has that on the minute before as well.
     fn log(&mut self, record: &LogRecord<'_>, out: &mut Vec<Report>) -> Verdict {
+        let minute = self.minute(record, out);
+        let line = self.line(record, out);
+        match minute {
+            Some(minute) if minute.state.is_anomalous() && minute.surprise > line.surprise => Verdict {
+                template: line.template,
+                ..minute
+            },
+            _ => line,
+        }
+    }
+
+    /// How many lines of each severity a minute had is a row of metrics like any other.
+    fn minute(&mut self, record: &LogRecord<'_>, out: &mut Vec<Report>) -> Option<Verdict> {
+        let key = Of::Log.key(record.subject.key());
+        let Model::Log(stream) = &mut self.core.table.peek_mut(key)?.model else {
+            return None;
+        };
+        let mut last = None;
+        for (time, counts) in stream.close_minutes(record.time) {
+            let values = COUNTED
+                .iter()
+                .zip(counts)
+                .filter_map(|(metric, count)| {
+                    Some(Value {
+                        metric,
+                        value: Finite::new(f64::from(count))?,
+                    })
+                })
+                .collect::<Vec<_>>();
+            let sample = Sample {
+                time,
+                subject: record.subject,
+                values: &values,
+            };
+            last = Some(self.row(Of::Counts, &sample, out));
+        }
+        last
+    }
+
+    fn line(&mut self, record: &LogRecord<'_>, out: &mut Vec<Report>) -> Verdict {
         let key = Of::Log.key(record.subject.key());
         let found = self.core.templates.observe(record.message);
         let template = self.core.templates.id(found.index);
@@ -344,12 +390,12 @@ impl Detector {
         let stats = stats.get_or_insert_with(|| TemplateStats::new(record.message, stream, record.time));
         let assessment = stream.assess(record.level, stats, found.new, record.time);
         let surprise = (assessment.surprise + answers).max(0.0);
-        let level = Some(Stream::badness(record.level, stats));
+        let level = Stream::badness(record.level, stats);
         let event = Strange {
             time: record.time,
             surprise,
             fingerprint,
-            level,
+            level: Some(level),
         };
         let text = core.templates.text(found.index);
         let step = rules.decide(episode, labels, &event, pulse, out, || {
@@ -358,11 +404,12 @@ impl Detector {
         if let Some(weight) = step.weight {
             stream.learn(record.level, &assessment, weight);
         }
+        stream.count(record.time, level);
         core.after(&rules, key, &step, record.time, evicted, out);
-        if let Some(session) = record.session {
-            if let Some(ended) = self.core.sessions.observe(session, template, record.time) {
-                self.session(&ended, out);
-            }
+        if let Some(session) = record.session
+            && let Some(ended) = self.core.sessions.observe(session, template, record.time)
+        {
+            self.session(&ended, out);
         }
         Verdict {
             surprise,
@@ -459,9 +506,12 @@ impl Core {
                 labels, pulse, episode, ..
             } = series;
             let quiet = pulse.quiet(running);
-            if quiet < SHORTEST_SILENCE {
+            if quiet.is_some_and(|quiet| quiet < SHORTEST_SILENCE) {
                 break;
             }
+            let Some(quiet) = quiet else {
+                continue;
+            };
             if pulse.silent {
                 if let Some(episode) = episode.as_mut().filter(|episode| episode.is_silence()) {
                     episode.last(now);
@@ -486,7 +536,7 @@ impl Core {
                 &event,
                 rules.threshold,
                 Kind::Silence,
-                silence(surprise, quiet, pulse.usual()),
+                Explanation::silence(surprise, quiet, pulse.usual()),
             );
             out.push(Report::Anomaly(Box::new(begun.report(Phase::Onset, labels))));
             *episode = Some(Box::new(begun));
@@ -507,121 +557,10 @@ impl Core {
                 episode.is_over(now, series.pulse.usual())
                     || episode.is_silence() && episode.age(now) >= rules.accept_after
             });
-            if over {
-                if let Some(episode) = series.episode.take() {
-                    rules.report(&episode, Phase::End, &series.labels, out);
-                }
+            if over && let Some(episode) = series.episode.take() {
+                rules.report(&episode, Phase::End, &series.labels, out);
             }
             series.episode.is_some()
         });
-    }
-}
-
-/// What decides whether an event is anomalous.
-struct Rules {
-    threshold: f64,
-    alarms_per_day: f64,
-    accept_after: f64,
-    learning: Learning,
-    scoring: bool,
-}
-
-/// What was decided.
-struct Step {
-    state: State,
-    /// How much is learned from the event.
-    weight: Option<f64>,
-    opened: bool,
-    closed: bool,
-    /// The episode lasted so long that its level is normal from now on.
-    accepted: bool,
-}
-
-impl Rules {
-    fn decide(
-        &self,
-        episode: &mut Option<Box<Episode>>,
-        labels: &[(String, String)],
-        event: &Strange,
-        pulse: &mut Pulse,
-        out: &mut Vec<Report>,
-        explain: impl FnOnce() -> (Kind, Explanation),
-    ) -> Step {
-        let mut step = Step {
-            state: State::Normal,
-            weight: match self.learning {
-                Learning::Frozen => None,
-                Learning::Guarded | Learning::Open => Some(1.0),
-            },
-            opened: false,
-            closed: false,
-            accepted: false,
-        };
-        let spoke = std::mem::take(&mut pulse.silent);
-        if !self.scoring {
-            return step;
-        }
-        if let Some(open) = episode {
-            let over = open.is_over(event.time, pulse.usual()) || spoke && open.is_silence();
-            step.accepted = !over && open.age(event.time) >= self.accept_after;
-            if over || step.accepted {
-                self.report(open, Phase::End, labels, out);
-                *episode = None;
-                step.closed = true;
-            }
-        }
-        match episode {
-            Some(open) => {
-                if event.surprise >= self.threshold - HYSTERESIS {
-                    open.add(event, explain);
-                    step.state = State::Anomalous { onset: false };
-                }
-            }
-            None if event.surprise >= self.threshold && !step.accepted => {
-                let (kind, explanation) = explain();
-                let begun = Episode::begin(event, self.threshold, kind, explanation);
-                self.report(&begun, Phase::Onset, labels, out);
-                *episode = Some(Box::new(begun));
-                step.opened = true;
-                step.state = State::Anomalous { onset: true };
-            }
-            None => {}
-        }
-        if step.state.is_anomalous() && self.learning == Learning::Guarded {
-            step.weight = Some(GUARDED_WEIGHT);
-        }
-        step
-    }
-
-    /// An episode that is evicted with its series ends.
-    fn report_evicted(&self, series: &Series, out: &mut Vec<Report>) {
-        if let Some(episode) = &series.episode {
-            self.report(episode, Phase::End, &series.labels, out);
-        }
-    }
-
-    fn report(&self, episode: &Episode, phase: Phase, labels: &[(String, String)], out: &mut Vec<Report>) {
-        if self.scoring {
-            out.push(Report::Anomaly(Box::new(episode.report(phase, labels))));
-        }
-    }
-}
-
-fn silence(surprise: f64, quiet: f64, usual: f64) -> Explanation {
-    Explanation {
-        contributions: vec![Contribution {
-            of: "time since the last event".to_owned(),
-            model: "silence".to_owned(),
-            surprise,
-            observed: Observation::Number(quiet),
-            expected: Expected {
-                value: Observation::Number(usual),
-                low: None,
-                high: None,
-            },
-            unit: Some("s".to_owned()),
-        }],
-        counterfactual: Vec::new(),
-        template: None,
     }
 }

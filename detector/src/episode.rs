@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Level, Timestamp};
-use crate::verdict::{Anomaly, Explanation, Fingerprint, Kind, Observation, Phase, Severity, score};
+use crate::verdict::{
+    Anomaly, Contribution, Expected, Explanation, Fingerprint, Kind, Observation, Phase, Severity, score,
+};
 
 /// An open episode.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -146,6 +148,28 @@ impl Episode {
                 ((observed - expected).abs() / scale).min(1.5)
             }
             _ => 0.0,
+        }
+    }
+}
+
+impl Explanation {
+    /// Why a silence is strange: how long it has lasted, and how long pauses usually are, in seconds.
+    pub(crate) fn silence(surprise: f64, quiet: f64, usual: f64) -> Self {
+        Explanation {
+            contributions: vec![Contribution {
+                of: "time since the last event".to_owned(),
+                model: "silence".to_owned(),
+                surprise,
+                observed: Observation::Number(quiet),
+                expected: Expected {
+                    value: Observation::Number(usual),
+                    low: None,
+                    high: None,
+                },
+                unit: Some("s".to_owned()),
+            }],
+            counterfactual: Vec::new(),
+            template: None,
         }
     }
 }

@@ -4,6 +4,7 @@
 //! configuration give the same bytes on every machine and in every wasm host.
 
 mod config;
+mod decide;
 mod detector;
 mod episode;
 mod event;

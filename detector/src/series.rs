@@ -46,13 +46,17 @@ impl Model {
 pub(crate) enum Of {
     Metrics,
     Log,
+    /// What is counted of a log.
+    Counts,
 }
 
 impl Of {
     pub(crate) fn key(self, subject: u64) -> u64 {
         match self {
             Of::Metrics => subject,
+            // Any different constants do.
             Of::Log => subject.rotate_left(32) ^ 0x6c6f_675f_6c69_6e65,
+            Of::Counts => subject.rotate_left(16) ^ 0x636f_756e_7473_5f5f,
         }
     }
 }
@@ -124,9 +128,9 @@ impl Pulse {
         self.last = Some(running);
     }
 
-    /// How long it has been silent, in seconds of running time.
-    pub(crate) fn quiet(&self, running: f64) -> f64 {
-        self.last.map_or(0.0, |last| running - last)
+    /// How long it has been silent, in seconds of running time; `None` when its events are not awaited.
+    pub(crate) fn quiet(&self, running: f64) -> Option<f64> {
+        self.last.map(|last| running - last)
     }
 
     /// How surprising it is that nothing came for so long.

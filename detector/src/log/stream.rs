@@ -14,6 +14,9 @@ pub(crate) struct Stream {
     since: Timestamp,
     /// Lines by the level they claim.
     levels: [u64; 7],
+    /// The minute that is open, and its errors, warnings and lines so far.
+    minute: Option<i64>,
+    counts: [u32; 3],
     tail: Tail,
 }
 
@@ -61,6 +64,8 @@ const LEVELS: [f64; 7] = [0.0, 0.0, 0.0, 0.3, 1.0, 2.0, 4.5];
 const WORDS: [f64; 7] = [0.0, 0.0, 0.0, 0.0, 0.7, 1.5, 3.5];
 /// The same for a line that is the first of its kind.
 const NEW: f64 = 1.0;
+/// How many minutes without a line are counted after one with lines.
+const MOST_MINUTES: i64 = 5;
 /// How many lines these assumptions weigh: every log has its errors sooner or later.
 const PRIOR_LINES: f32 = 50.0;
 
@@ -69,6 +74,8 @@ impl Stream {
         Stream {
             since,
             levels: [0; 7],
+            minute: None,
+            counts: [0; 3],
             tail: Tail::new(2.0, PRIOR_LINES),
         }
     }
@@ -105,6 +112,32 @@ impl Stream {
             *count += 1;
         }
         self.tail.learn(assessment.nominal, weight);
+    }
+
+    /// Counts a line of this severity for the minute that is open.
+    pub(crate) fn count(&mut self, now: Timestamp, level: Level) {
+        self.minute.get_or_insert(minute(now));
+        let [errors, warnings, lines] = &mut self.counts;
+        *errors += u32::from(level >= Level::Error);
+        *warnings += u32::from(level == Level::Warn);
+        *lines += 1;
+    }
+
+    /// The minutes that are over at `now`, each with its end and its errors, warnings and lines. Of a long pause
+    /// only the first minutes are told: that it was a pause is silence, not a count.
+    pub(crate) fn close_minutes(&mut self, now: Timestamp) -> impl Iterator<Item = (Timestamp, [u32; 3])> + use<> {
+        let now = minute(now);
+        let open = self.minute.unwrap_or(now);
+        let over = (now - open).clamp(0, MOST_MINUTES);
+        let counts = self.counts;
+        if over > 0 {
+            self.minute = Some(now);
+            self.counts = [0; 3];
+        }
+        (0..over).map(move |n| {
+            let end = Timestamp::from_seconds((open + n + 1).saturating_mul(60));
+            (end, if n == 0 { counts } else { [0; 3] })
+        })
     }
 
     /// Why the line is strange, and what kind of thing it is.
@@ -204,4 +237,8 @@ impl Stream {
 
 fn rarity(table: &[f64; 7], level: Option<Level>) -> f64 {
     table.get(level.unwrap_or(Level::Info) as usize).copied().unwrap_or(0.0)
+}
+
+fn minute(time: Timestamp) -> i64 {
+    time.nanos().div_euclid(60_000_000_000)
 }

@@ -112,6 +112,7 @@ impl Templates {
         matched
     }
 
+    #[cfg(test)]
     /// The template of a message, without learning from it.
     pub(crate) fn find(&self, message: &str) -> Option<TemplateIndex> {
         let mut tokens = Tokens::default();
@@ -133,6 +134,7 @@ impl Templates {
         self.template(index.0).map_or(0, |t| t.id)
     }
 
+    #[cfg(test)]
     /// How many messages the template has had.
     pub(crate) fn count(&self, index: TemplateIndex) -> u64 {
         self.template(index.0).map_or(0, |t| t.count)

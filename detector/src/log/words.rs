@@ -128,10 +128,11 @@ pub(super) fn worst(text: &str) -> Option<(Level, &str)> {
             // One step less: it is over, but it has happened.
             worst = worst.map(|(_, word)| (Level::Warn, word));
         }
-        if let Some(level) = level(word) {
-            if !negated && worst.is_none_or(|(known, _)| level > known) {
-                worst = Some((level, word));
-            }
+        if let Some(level) = level(word)
+            && !negated
+            && worst.is_none_or(|(known, _)| level > known)
+        {
+            worst = Some((level, word));
         }
         negated = is_one_of(word, &NEGATIONS);
     }

@@ -74,10 +74,11 @@ impl Forecasters {
     pub(super) fn forecast(&self, time: Timestamp) -> Forecast {
         let mut best = (f64::INFINITY, Forecast::exactly(self.fast));
         for (error, forecast) in self.errors.iter().zip(self.all(time)) {
-            if let Some(forecast) = forecast {
-                if *error >= 0.0 && *error < best.0 {
-                    best = (*error, forecast);
-                }
+            if let Some(forecast) = forecast
+                && *error >= 0.0
+                && *error < best.0
+            {
+                best = (*error, forecast);
             }
         }
         best.1

@@ -78,12 +78,12 @@ const MOST_BEYOND: f64 = 2.0;
 /// spike is no trouble that lasts, and the sum is bounded, so that it is over soon after the trouble.
 const ALLOWANCE: f64 = 1.5;
 const MOST_OF_A_VALUE: f64 = 4.0;
-const MOST_SUM: f64 = 16.0;
+const MOST_SUM: f64 = 24.0;
 
 /// For independent values the sum exceeds x with a probability that falls as 10^(−θx), where θ solves
 /// E[10^(θ(s − 1.5))] = 1 for calibrated surprise s, that is 10^(−1.5 θ) = 1 − θ: 0.96. Values are not independent;
 /// half of it is assumed, and what it really is gets measured.
-const SUM_SLOPE: f64 = 0.48;
+const SUM_SLOPE: f64 = 0.25;
 /// A value counts for the level of several as if it were at most so many usual distances away.
 const OUTLIER: f64 = 6.0;
 
@@ -125,7 +125,7 @@ impl Metric {
             sum: 0.0,
             greatest_sum: 0.0,
             excursion: 0.0,
-            sums: Tail::new(2.0, PRIOR_EVENTS),
+            sums: Tail::new(3.0, PRIOR_EVENTS),
         }
     }
 

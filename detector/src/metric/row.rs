@@ -91,10 +91,10 @@ impl Row {
     pub(crate) fn learn(&mut self, time: Timestamp, values: &[Value<'_>], weight: f64) {
         let readings = std::mem::take(&mut self.scratch);
         for ((position, value), reading) in values.iter().enumerate().zip(&readings) {
-            if let Some(index) = self.find(position, value.metric) {
-                if let Some(metric) = self.metrics.get_mut(index) {
-                    metric.learn(time, value.value.value(), reading.as_ref(), weight);
-                }
+            if let Some(index) = self.find(position, value.metric)
+                && let Some(metric) = self.metrics.get_mut(index)
+            {
+                metric.learn(time, value.value.value(), reading.as_ref(), weight);
             }
         }
         self.scratch = readings;
@@ -254,11 +254,27 @@ fn combine(readings: &[Option<Reading>]) -> f64 {
         count += 1.0;
         sum += libm::exp10(reading.surprise);
     }
-    if count == 1.0 {
+    let mean = if count == 1.0 {
         first.surprise
     } else {
         libm::log10(sum.min(f64::MAX) / count).max(0.0)
+    };
+    mean.max(mean_of_three(readings))
+}
+
+/// Three metrics that are strange together are as strange as they are on average, however many others are not: for
+/// independent metrics that is far too modest, and for metrics that always move together it is right.
+fn mean_of_three(readings: &[Option<Reading>]) -> f64 {
+    let mut greatest = [0.0; 3];
+    for reading in readings.iter().flatten() {
+        let mut surprise = reading.surprise;
+        for place in &mut greatest {
+            if surprise > *place {
+                std::mem::swap(place, &mut surprise);
+            }
+        }
     }
+    greatest.iter().sum::<f64>() / 3.0
 }
 
 fn kind(reading: &Reading) -> Kind {

@@ -19,6 +19,7 @@ pub(super) fn unit(name: &str) -> Option<&'static str> {
         "percent" | "pct" => "%",
         "celsius" => "C",
         "rps" | "qps" => "1/s",
+        "minute" if name.ends_with("per_minute") => "1/min",
         "second" if name.ends_with("per_second") => "1/s",
         _ => return None,
     })

@@ -1,0 +1,98 @@
+//! From surprise to episodes: whether an event is anomalous, and how much is learned from it.
+
+use crate::config::Learning;
+use crate::detector::Report;
+use crate::episode::{Episode, HYSTERESIS, Strange};
+use crate::series::{Pulse, Series};
+use crate::verdict::{Explanation, Kind, Phase, State};
+
+/// What is anomalous is learned with this weight while learning is guarded: a little, so that what keeps coming
+/// is known in the end.
+const GUARDED_WEIGHT: f64 = 0.1;
+
+/// What decides whether an event is anomalous.
+pub(crate) struct Rules {
+    pub(crate) threshold: f64,
+    pub(crate) alarms_per_day: f64,
+    pub(crate) accept_after: f64,
+    pub(crate) learning: Learning,
+    pub(crate) scoring: bool,
+}
+
+/// What was decided.
+pub(crate) struct Step {
+    pub(crate) state: State,
+    /// How much is learned from the event.
+    pub(crate) weight: Option<f64>,
+    pub(crate) opened: bool,
+    pub(crate) closed: bool,
+    /// The episode lasted so long that its level is normal from now on.
+    pub(crate) accepted: bool,
+}
+
+impl Rules {
+    /// Decides on one event of a series, and reports the episode that ends or begins with it.
+    pub(crate) fn decide(
+        &self,
+        episode: &mut Option<Box<Episode>>,
+        labels: &[(String, String)],
+        event: &Strange,
+        pulse: &mut Pulse,
+        out: &mut Vec<Report>,
+        explain: impl FnOnce() -> (Kind, Explanation),
+    ) -> Step {
+        let mut step = Step {
+            state: State::Normal,
+            weight: match self.learning {
+                Learning::Frozen => None,
+                Learning::Guarded | Learning::Open => Some(1.0),
+            },
+            opened: false,
+            closed: false,
+            accepted: false,
+        };
+        let spoke = std::mem::take(&mut pulse.silent);
+        if !self.scoring {
+            return step;
+        }
+        if let Some(open) = episode {
+            let over = open.is_over(event.time, pulse.usual()) || spoke && open.is_silence();
+            step.accepted = !over && open.age(event.time) >= self.accept_after;
+            if over || step.accepted {
+                self.report(open, Phase::End, labels, out);
+                *episode = None;
+                step.closed = true;
+            }
+        }
+        if let Some(open) = episode {
+            if event.surprise >= self.threshold - HYSTERESIS {
+                open.add(event, explain);
+                step.state = State::Anomalous { onset: false };
+            }
+        } else if event.surprise >= self.threshold && !step.accepted {
+            let (kind, explanation) = explain();
+            let begun = Episode::begin(event, self.threshold, kind, explanation);
+            self.report(&begun, Phase::Onset, labels, out);
+            *episode = Some(Box::new(begun));
+            step.opened = true;
+            step.state = State::Anomalous { onset: true };
+        }
+        if step.state.is_anomalous() && self.learning == Learning::Guarded {
+            step.weight = Some(GUARDED_WEIGHT);
+        }
+        step
+    }
+
+    /// An episode that is evicted with its series ends.
+    pub(crate) fn report_evicted(&self, series: &Series, out: &mut Vec<Report>) {
+        if let Some(episode) = &series.episode {
+            self.report(episode, Phase::End, &series.labels, out);
+        }
+    }
+
+    pub(crate) fn report(&self, episode: &Episode, phase: Phase, labels: &[(String, String)], out: &mut Vec<Report>) {
+        if self.scoring {
+            out.push(Report::Anomaly(Box::new(episode.report(phase, labels))));
+        }
+    }
+}
