@@ -345,16 +345,21 @@ impl Metric {
                 let level = self.level_now(reading);
                 (level, level - reading.deviations[k])
             }
-            Look::Lasting => {
-                let level = self.level_now(reading);
-                (level, level - reading.deviations[Look::Shift as usize])
-            }
+            Look::Lasting => (reading.value, self.unremarkable(reading)),
+        }
+    }
+
+    /// The value that would have been least remarkable to the look that found the value strangest.
+    pub(super) fn unremarkable(&self, reading: &Reading) -> f64 {
+        match reading.look {
+            Look::Point => reading.forecast,
+            _ => reading.value - reading.deviations[Look::Lasting as usize],
         }
     }
 
     fn level_now(&self, reading: &Reading) -> f64 {
         let rest = match reading.look {
-            Look::Shift | Look::Lasting => self.quick + QUICK * (reading.value - self.season_now() - self.quick),
+            Look::Shift => self.quick + QUICK * (reading.value - self.season_now() - self.quick),
             _ => self.half_hour,
         };
         rest + self.season_now()

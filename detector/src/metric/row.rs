@@ -164,50 +164,50 @@ impl Row {
                 }
             })
             .collect();
-        let order: Vec<(&str, f64)> = parts
+        let goals: Vec<(&str, f64)> = parts
             .iter()
-            .map(|part| (part.0.name.as_str(), part.1.forecast))
+            .map(|part| (part.0.name.as_str(), part.0.unremarkable(part.1)))
             .collect();
         let explanation = Explanation {
             contributions,
-            counterfactual: self.counterfactual(time, values, &order, threshold),
+            counterfactual: self.counterfactual(time, values, &goals, threshold),
             template: None,
         };
         (kind, explanation)
     }
 
-    /// The nearest values that would not have been flagged: metrics are brought to what was forecast one by
+    /// The nearest values that would not have been flagged: metrics are brought to what is unremarkable one by
     /// one, the strangest first, until the row is no longer strange; the last one only as far as is needed.
     fn counterfactual(
         &self,
         time: Timestamp,
         values: &[Value<'_>],
-        order: &[(&str, f64)],
+        goals: &[(&str, f64)],
         threshold: f64,
     ) -> Vec<Substitution> {
         let mut changed = values.to_vec();
         let mut substitutions: Vec<Substitution> = Vec::new();
-        for &(name, forecast) in order {
+        for &(name, goal) in goals {
             let counter = self.metrics.iter().any(|m| m.name == name && m.is_counter());
             let Some(slot) = changed.iter().position(|value| value.metric == name) else {
                 continue;
             };
-            let (Some(goal), false) = (Finite::new(forecast), counter) else {
+            let (Some(value), false) = (Finite::new(goal), counter) else {
                 continue;
             };
             let Some(from) = changed.get(slot).map(|value| value.value.value()) else {
                 continue;
             };
-            set(&mut changed, slot, goal);
+            set(&mut changed, slot, value);
             if self.what_if(time, &changed) >= threshold {
                 substitutions.push(Substitution {
                     of: name.to_owned(),
-                    value: forecast,
+                    value: goal,
                 });
                 continue;
             }
             // `fine` is not flagged, `strange` is: bring them together.
-            let (mut fine, mut strange) = (forecast, from);
+            let (mut fine, mut strange) = (goal, from);
             for _ in 0..48 {
                 let middle = 0.5 * (fine + strange);
                 let Some(value) = Finite::new(middle) else { break };
