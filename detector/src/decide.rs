@@ -56,7 +56,7 @@ impl Rules {
             return step;
         }
         if let Some(open) = episode {
-            let over = open.is_over(event.time, pulse.usual()) || spoke && open.is_silence();
+            let over = open.is_over(event.time, pulse.every()) || spoke && open.is_silence();
             step.accepted = !over && open.age(event.time) >= self.accept_after;
             if over || step.accepted {
                 self.report(open, Phase::End, labels, out);

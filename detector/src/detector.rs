@@ -267,6 +267,7 @@ impl Detector {
             // The kind of series is part of the key.
             return Verdict::learning(fingerprint);
         };
+        pulse.event(sample.time);
         // What is counted of a log falls silent when the log does: once is enough.
         if of == Of::Metrics {
             pulse.beat(core.time.running);
@@ -376,6 +377,7 @@ impl Detector {
             // The kind of series is part of the key.
             return Verdict::learning(fingerprint);
         };
+        pulse.event(record.time);
         pulse.beat(core.time.running);
         let slot = found.index.slot();
         if slot >= core.stats.len() {
@@ -554,7 +556,7 @@ impl Core {
                 return false;
             };
             let over = series.episode.as_ref().is_some_and(|episode| {
-                episode.is_over(now, series.pulse.usual())
+                episode.is_over(now, series.pulse.every())
                     || episode.is_silence() && episode.age(now) >= rules.accept_after
             });
             if over && let Some(episode) = series.episode.take() {

@@ -90,6 +90,9 @@ pub(crate) struct Pulse {
     last: Option<f64>,
     mean: f64,
     gaps: f64,
+    /// The last event and the mean time between events, in event time.
+    last_time: Option<Timestamp>,
+    every: f64,
     tail: Tail,
     pub(crate) silent: bool,
 }
@@ -105,12 +108,30 @@ impl Pulse {
             last: None,
             mean: 0.0,
             gaps: 0.0,
+            last_time: None,
+            every: 0.0,
             tail: Tail::new(4.0, PRIOR_EVENTS),
             silent: false,
         }
     }
 
     /// An event came.
+    pub(crate) fn event(&mut self, time: Timestamp) {
+        let seconds = self.last_time.map_or(0.0, |last| time.seconds_since(last));
+        if seconds > 0.0 {
+            let rate = if self.every == 0.0 { 1.0 } else { 1.0 / GAPS };
+            // A pause of a whole day does not make a series rare.
+            self.every += rate * (seconds.min(86_400.0) - self.every);
+        }
+        self.last_time = self.last_time.max(Some(time));
+    }
+
+    /// The usual event time between events, in seconds.
+    pub(crate) fn every(&self) -> f64 {
+        self.every
+    }
+
+    /// An event came whose absence would be noticed.
     pub(crate) fn beat(&mut self, running: f64) {
         if let Some(last) = self.last {
             let gap = running - last;
@@ -142,7 +163,7 @@ impl Pulse {
         }
     }
 
-    /// The usual time between events, in seconds.
+    /// The usual running time between events, in seconds.
     pub(crate) fn usual(&self) -> f64 {
         self.mean
     }
