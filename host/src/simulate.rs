@@ -52,6 +52,7 @@ pub struct Simulation {
 }
 
 impl Simulation {
+    /// The shop as it stands when its plan begins.
     pub fn new(plan: Plan) -> Self {
         let seed = plan.seed;
         Self {

@@ -339,6 +339,35 @@ fn configurations_are_printed_checked_and_described() {
 }
 
 #[test]
+fn the_memory_of_a_configuration_is_told_and_so_is_what_it_cost() {
+    let (folder, _) = folder();
+    let default = run(&["size"]);
+    assert!(default.status.success(), "{}", stderr(&default));
+    for part in [
+        "series  ",
+        "templates of log lines",
+        "everything",
+        "The wasm guest may use",
+    ] {
+        assert!(stdout(&default).contains(part), "{part}: {}", stdout(&default));
+    }
+    let small = file(&folder, "small.yaml", b"detector:\n  bounds:\n    max_series: 1\n");
+    let size = run(&["size", "--config", &small]);
+    assert!(stdout(&size).contains("enough for all of this"), "{}", stdout(&size));
+
+    let rows = "{\"service\": \"a\", \"cpu\": 1}\n{\"service\": \"b\", \"cpu\": 1}\n";
+    let scored = fed(
+        &mut watchpost(&["score", "--input", "ndjson", "--config", &small]),
+        rows.as_bytes(),
+    );
+    assert!(
+        stderr(&scored).contains("1 subject was forgotten to stay within `bounds.max_series`"),
+        "{}",
+        stderr(&scored)
+    );
+}
+
+#[test]
 fn feedback_that_is_wrong_is_named_by_line() {
     let (folder, path) = folder();
     let feedback = file(

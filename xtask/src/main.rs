@@ -1,5 +1,6 @@
 //! Every task of a developer as a cargo command: `cargo xtask <task>`.
 
+mod bench;
 mod check;
 mod eval;
 mod process;
@@ -31,8 +32,14 @@ enum Task {
     },
     /// Builds the plugins into target/wasm.
     Wasm,
-    /// Writes the expectations of tests/cases anew; read the difference before you keep it.
+    /// Writes every golden file anew: expectations, schemas, printed pages; read the difference before you keep it.
     Bless,
+    /// Measures speed, memory and sizes: tables on standard error, JSON on standard output.
+    Bench {
+        /// Passed on to the bench, for example `--rounds 5`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        further: Vec<String>,
+    },
     /// Measures detection quality on labelled data that is kept outside of this project.
     Eval {
         /// The folder of the data; the scripts are expected in `eval` beside it.
@@ -49,6 +56,7 @@ fn main() -> Result<()> {
         Task::Test { filter } => test::run(filter.as_deref()),
         Task::Wasm => wasm::build(),
         Task::Bless => test::bless(),
+        Task::Bench { further } => bench::run(&further),
         Task::Eval { data, further } => eval::run(&data, &further),
     }
 }

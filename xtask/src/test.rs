@@ -49,11 +49,11 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     Ok(())
 }
 
-/// Writes the expectations of the cases anew.
+/// Writes the golden files anew: the expectations of the cases, the schemas, and the pages of the command line.
 pub(crate) fn bless() -> Result<()> {
     process::run(
-        process::cargo()
-            .args(["test", "--package", "watchpost-tests", "--test", "cases"])
+        tests()
+            .args(["--test", "cases", "--test", "schema", "--bin", "watchpost"])
             .env("WATCHPOST_BLESS", "1"),
     )
 }

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use watchpost_detector::{Anomaly, Document};
+use watchpost_detector::{Document, Line};
 
 use super::document;
 use super::exit::Exit;
@@ -45,7 +45,7 @@ Examples:
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-    /// Prints a JSON schema: of the configuration, of the events read as NDJSON, or of the verdicts written.
+    /// Prints a JSON schema: of the configuration, of the events read as NDJSON, or of the lines written.
     #[command(after_help = "\
 Examples:
   watchpost config schema > watchpost.schema.json
@@ -63,20 +63,24 @@ enum Described {
     Config,
     /// A line of `--input ndjson`.
     Event,
-    /// An anomaly, as `--output ndjson` prints it.
+    /// A line that the engine writes: an anomaly, the verdict on a row or a session, a problem, a note.
     Verdict,
 }
+
+/// The schema of events is written by hand, as their reader is: it borrows from the line and has no serde type that a
+/// schema could be derived from.
+const EVENT: &str = include_str!("config/event.schema.json");
 
 impl ConfigCommand {
     pub(crate) fn run(&self) -> anyhow::Result<Exit> {
         match &self.action {
             Action::Print { config } => print(&document::load(config.as_deref())?),
             Action::Check { files } => check(files),
-            Action::Schema { of } => print(&match of {
-                Described::Config => schemars::schema_for!(Document),
-                Described::Event => event_schema(),
-                Described::Verdict => schemars::schema_for!(Anomaly),
-            }),
+            Action::Schema { of } => match of {
+                Described::Config => print(&schemars::schema_for!(Document)),
+                Described::Event => write(EVENT),
+                Described::Verdict => print(&schemars::schema_for!(Line)),
+            },
         }
     }
 }
@@ -84,6 +88,10 @@ impl ConfigCommand {
 fn print(value: &impl serde::Serialize) -> anyhow::Result<Exit> {
     let mut text = serde_json::to_string_pretty(value)?;
     text.push('\n');
+    write(&text)
+}
+
+fn write(text: &str) -> anyhow::Result<Exit> {
     std::io::stdout().write_all(text.as_bytes())?;
     Ok(Exit::Fine)
 }
@@ -97,13 +105,4 @@ fn check(files: &[PathBuf]) -> anyhow::Result<Exit> {
         }
     }
     Ok(exit)
-}
-
-/// The place for the detector's schema of events, which are read by hand and have no serde type to derive it from.
-fn event_schema() -> schemars::Schema {
-    schemars::json_schema!({
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        "title": "Event",
-        "type": "object"
-    })
 }

@@ -7,39 +7,39 @@ use super::plan::{Happening, Plan, Scheduled, WARM_UP};
 use super::shop::{ROUTES, Service};
 
 /// The state of affairs during one tick.
-pub struct Conditions {
+pub(super) struct Conditions {
     /// What campaigns multiply demand with.
-    pub surge: f64,
+    pub(super) surge: f64,
     /// In the order of [`Service::ALL`].
-    pub services: [Strain; Service::ALL.len()],
+    pub(super) services: [Strain; Service::ALL.len()],
     /// In the order of [`ROUTES`].
-    pub routes: [Fault; ROUTES.len()],
+    pub(super) routes: [Fault; ROUTES.len()],
 }
 
 /// What presses on a service.
 #[derive(Clone, Copy)]
-pub struct Strain {
+pub(super) struct Strain {
     /// Seconds since the process started, if it did during the simulation.
-    pub uptime: Option<i64>,
-    pub leaked_mb: f64,
+    pub(super) uptime: Option<i64>,
+    pub(super) leaked_mb: f64,
     /// How hard the collector has to work for the last free memory, 0 to 1.
-    pub pressure: f64,
-    pub cpu: f64,
-    pub queue: f64,
+    pub(super) pressure: f64,
+    pub(super) cpu: f64,
+    pub(super) queue: f64,
 }
 
 /// What is wrong with a route. Latencies are factors.
 #[derive(Clone, Copy)]
-pub struct Fault {
-    pub served: bool,
-    pub median: f64,
-    pub tail: f64,
+pub(super) struct Fault {
+    pub(super) served: bool,
+    pub(super) median: f64,
+    pub(super) tail: f64,
     /// Share of requests that fail because of an incident.
-    pub failing: f64,
+    pub(super) failing: f64,
 }
 
 impl Conditions {
-    pub fn at(plan: &Plan, now: i64) -> Self {
+    pub(super) fn at(plan: &Plan, now: i64) -> Self {
         let mut conditions = Self {
             surge: 1.0,
             services: [Strain {
@@ -162,7 +162,7 @@ impl Conditions {
 ///   which spends the error budget of 99.9 % a hundredfold.
 /// - A memory leak: what is in use fills the container, so that the collector
 ///   finds nothing and requests start to fail.
-pub fn impact(event: &Scheduled) -> Option<i64> {
+pub(super) fn impact(event: &Scheduled) -> Option<i64> {
     let missed = |now: i64| {
         let elapsed = now - event.start;
         match event.what {
@@ -214,7 +214,7 @@ fn occupied_mb(service: Service, leaked_mb: f64, now: i64) -> f64 {
 }
 
 /// Sessions and caches: what an ordinary peak adds to the memory in use.
-pub const LIVE_BY_LOAD: f64 = 0.06;
+pub(super) const LIVE_BY_LOAD: f64 = 0.06;
 
 #[cfg(test)]
 mod tests {

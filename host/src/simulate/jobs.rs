@@ -4,36 +4,36 @@ use super::logs::Level;
 use super::shop::Service;
 
 /// Something cron starts.
-pub struct Job {
+pub(super) struct Job {
     /// Seconds between two runs, and the first one's second of the day.
     every: i64,
     at: i64,
     lasts: i64,
     /// Added to the CPU ratio and to the mean queue depth while it runs.
-    pub costs: &'static [(Service, f64, f64)],
-    pub cues: &'static [Cue],
+    pub(super) costs: &'static [(Service, f64, f64)],
+    pub(super) cues: &'static [Cue],
 }
 
 /// A line said at a set time after something started.
-pub struct Cue {
-    pub after: i64,
-    pub service: Service,
-    pub level: Level,
-    pub text: &'static str,
+pub(super) struct Cue {
+    pub(super) after: i64,
+    pub(super) service: Service,
+    pub(super) level: Level,
+    pub(super) text: &'static str,
 }
 
 impl Job {
-    pub fn running(&self, now: i64) -> bool {
+    pub(super) fn running(&self, now: i64) -> bool {
         self.elapsed(now) < self.lasts
     }
 
     /// Seconds since the latest start.
-    pub fn elapsed(&self, now: i64) -> i64 {
+    pub(super) fn elapsed(&self, now: i64) -> i64 {
         (now - self.at).rem_euclid(self.every)
     }
 }
 
-pub const JOBS: &[Job] = &[
+pub(super) const JOBS: &[Job] = &[
     Job {
         every: 3600,
         at: 300,
@@ -162,7 +162,7 @@ pub const JOBS: &[Job] = &[
     },
 ];
 
-pub const fn cue(after: i64, service: Service, level: Level, text: &'static str) -> Cue {
+pub(super) const fn cue(after: i64, service: Service, level: Level, text: &'static str) -> Cue {
     Cue {
         after,
         service,

@@ -13,14 +13,14 @@ const HOURS: [f64; 24] = [
 const WEEKDAYS: [f64; 7] = [1.00, 0.98, 0.97, 1.00, 1.03, 1.12, 1.14];
 
 /// The demand of the moment, before campaigns.
-pub struct Load {
+pub(super) struct Load {
     noise: Noise,
     weather: Drift,
     chatter: Drift,
 }
 
 impl Load {
-    pub fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self {
             noise: Noise::new(seed, 0),
             // The first remembers about four hours, the second three minutes.
@@ -29,14 +29,14 @@ impl Load {
         }
     }
 
-    pub fn step(&mut self, second: i64) -> f64 {
+    pub(super) fn step(&mut self, second: i64) -> f64 {
         let wandering = self.weather.step(&mut self.noise) + self.chatter.step(&mut self.noise);
         expected(second) * libm::exp(wandering)
     }
 }
 
 /// The demand one would plan for at this moment, without noise.
-pub fn expected(second: i64) -> f64 {
+pub(super) fn expected(second: i64) -> f64 {
     let of_day = second.rem_euclid(86_400) as f64 / 3600.0;
     let hour = of_day as usize % 24;
     // A raised cosine between the hours leaves no corners in the curve.
@@ -48,7 +48,7 @@ pub fn expected(second: i64) -> f64 {
 }
 
 /// How much slower everything answers at this demand than in an empty shop.
-pub fn crowding(demand: f64) -> f64 {
+pub(super) fn crowding(demand: f64) -> f64 {
     1.0 + 0.06 * demand + 0.06 * demand * demand
 }
 

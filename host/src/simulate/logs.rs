@@ -12,7 +12,7 @@ use super::shop::{ROUTES, Service};
 use super::wire::{self, Calendar};
 
 #[derive(Clone, Copy, Debug)]
-pub enum Level {
+pub(super) enum Level {
     Debug,
     Info,
     Warn,
@@ -20,7 +20,7 @@ pub enum Level {
 }
 
 /// Draws and writes the lines of one tick after the other.
-pub struct Log {
+pub(super) struct Log {
     noise: Noise,
     /// The lines of the current tick, kept to reuse their memory.
     lines: Vec<Line>,
@@ -47,7 +47,7 @@ struct Activity {
 }
 
 impl Log {
-    pub fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         Self {
             noise: Noise::new(seed, 1),
             lines: Vec::new(),
@@ -56,7 +56,7 @@ impl Log {
     }
 
     /// Writes the lines of the tick that begins `now`, in the order of time.
-    pub fn step(
+    pub(super) fn step(
         &mut self,
         plan: &Plan,
         conditions: &Conditions,

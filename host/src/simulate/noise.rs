@@ -6,7 +6,7 @@ use rand_core::{Rng, SeedableRng};
 use rand_pcg::Pcg64Mcg;
 
 /// A seeded stream of random numbers.
-pub struct Noise {
+pub(super) struct Noise {
     generator: Pcg64Mcg,
     /// The polar method makes normal variates in pairs; the second waits here.
     spare: Option<f64>,
@@ -15,7 +15,7 @@ pub struct Noise {
 impl Noise {
     /// Every service, every route and the log has its own stream, so that an
     /// event scheduled for one of them leaves the others' noise as it was.
-    pub fn new(seed: u64, stream: u64) -> Self {
+    pub(super) fn new(seed: u64, stream: u64) -> Self {
         let mixed = seed ^ (stream + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
         Self {
             generator: Pcg64Mcg::seed_from_u64(mixed),
@@ -24,21 +24,21 @@ impl Noise {
     }
 
     /// Uniform in `[0, 1)`.
-    pub fn unit(&mut self) -> f64 {
+    pub(super) fn unit(&mut self) -> f64 {
         (self.generator.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
     /// Uniform among `0..bound`, for a bound above zero.
-    pub fn below(&mut self, bound: u32) -> u32 {
+    pub(super) fn below(&mut self, bound: u32) -> u32 {
         ((u64::from(self.generator.next_u32()) * u64::from(bound)) >> 32) as u32
     }
 
-    pub fn chance(&mut self, probability: f64) -> bool {
+    pub(super) fn chance(&mut self, probability: f64) -> bool {
         self.unit() < probability
     }
 
     /// Standard normal.
-    pub fn normal(&mut self) -> f64 {
+    pub(super) fn normal(&mut self) -> f64 {
         if let Some(spare) = self.spare.take() {
             return spare;
         }
@@ -55,12 +55,12 @@ impl Noise {
     }
 
     /// Log-normal around a median of one.
-    pub fn lognormal(&mut self, sigma: f64) -> f64 {
+    pub(super) fn lognormal(&mut self, sigma: f64) -> f64 {
         libm::exp(sigma * self.normal())
     }
 
     /// How many independent events happen when `mean` are expected.
-    pub fn poisson(&mut self, mean: f64) -> u32 {
+    pub(super) fn poisson(&mut self, mean: f64) -> u32 {
         if mean <= 0.0 {
             return 0;
         }
@@ -80,7 +80,7 @@ impl Noise {
     }
 
     /// How many of `trials` succeed.
-    pub fn binomial(&mut self, trials: u32, probability: f64) -> u32 {
+    pub(super) fn binomial(&mut self, trials: u32, probability: f64) -> u32 {
         if trials == 0 || probability <= 0.0 {
             return 0;
         }
@@ -101,7 +101,7 @@ impl Noise {
 
 /// First-order autoregressive noise around zero: what a quantity does that
 /// depends mostly on where it was half a minute ago.
-pub struct Drift {
+pub(super) struct Drift {
     value: f64,
     memory: f64,
     kick: f64,
@@ -110,7 +110,7 @@ pub struct Drift {
 impl Drift {
     /// `memory` is the correlation between neighbouring ticks, `spread` the
     /// standard deviation over a long time.
-    pub fn new(memory: f64, spread: f64) -> Self {
+    pub(super) fn new(memory: f64, spread: f64) -> Self {
         Self {
             value: 0.0,
             memory,
@@ -118,7 +118,7 @@ impl Drift {
         }
     }
 
-    pub fn step(&mut self, noise: &mut Noise) -> f64 {
+    pub(super) fn step(&mut self, noise: &mut Noise) -> f64 {
         self.value = self.memory * self.value + self.kick * noise.normal();
         self.value
     }

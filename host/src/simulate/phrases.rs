@@ -8,18 +8,18 @@ use super::shop::Service::{self, Cart, Catalog, Checkout, Gateway, Inventory, Or
 use Rate::{Failure, Fault, Hourly, Request, Slow};
 
 /// One kind of line.
-pub struct Phrase {
-    pub service: Service,
-    pub level: Level,
-    pub rate: Rate,
-    pub text: &'static str,
+pub(super) struct Phrase {
+    pub(super) service: Service,
+    pub(super) level: Level,
+    pub(super) rate: Rate,
+    pub(super) text: &'static str,
     /// The version that introduced the line, if it is newer than the shop.
-    pub since: Option<&'static str>,
+    pub(super) since: Option<&'static str>,
 }
 
 /// How many lines of a kind one tick brings, on average.
 #[derive(Clone, Copy)]
-pub enum Rate {
+pub(super) enum Rate {
     /// So many an hour, whatever the traffic.
     Hourly(f64),
     /// So many per request the service answers.
@@ -33,7 +33,7 @@ pub enum Rate {
 }
 
 #[rustfmt::skip]
-pub const PHRASES: &[Phrase] = &[
+pub(super) const PHRASES: &[Phrase] = &[
     says(Gateway, Info, Request(0.0045), "{method} {path_id} 200 {bytes} bytes in {ms} ms from {ip}"),
     says(Gateway, Info, Request(0.0012), "{method} {path_id} 304 in {ms} ms from {ip}"),
     says(Gateway, Info, Request(0.0008), "{method} {path} 404 in {ms} ms from {ip}"),
@@ -149,7 +149,7 @@ const fn newer(since: &'static str, service: Service, level: Level, rate: Rate, 
     }
 }
 
-pub const PRODUCTS: &[&str] = &[
+pub(super) const PRODUCTS: &[&str] = &[
     "wool socks",
     "espresso cup",
     "garden hose 20 m",
@@ -163,7 +163,7 @@ pub const PRODUCTS: &[&str] = &[
     "yoga mat",
     "bike light",
 ];
-pub const PATHS: &[&str] = &[
+pub(super) const PATHS: &[&str] = &[
     "/api/products",
     "/api/checkout",
     "/api/search",
@@ -173,9 +173,9 @@ pub const PATHS: &[&str] = &[
     "/api/suggest",
     "/favicon.ico",
 ];
-pub const RESOURCES: &[&str] = &["/api/products/", "/api/cart/", "/api/orders/"];
-pub const LOCALES: &[&str] = &["de-DE", "fr-FR", "en-GB", "nl-NL", "it-IT", "pl-PL"];
-pub const CARRIERS: &[&str] = &["dhl", "dpd", "gls", "ups"];
-pub const CARDS: &[&str] = &["visa", "mastercard", "amex", "maestro"];
-pub const TABLES: &[&str] = &["orders", "order_lines", "carts", "quotes", "stock", "payments"];
-pub const METHODS: &[&str] = &["GET", "GET", "GET", "POST"];
+pub(super) const RESOURCES: &[&str] = &["/api/products/", "/api/cart/", "/api/orders/"];
+pub(super) const LOCALES: &[&str] = &["de-DE", "fr-FR", "en-GB", "nl-NL", "it-IT", "pl-PL"];
+pub(super) const CARRIERS: &[&str] = &["dhl", "dpd", "gls", "ups"];
+pub(super) const CARDS: &[&str] = &["visa", "mastercard", "amex", "maestro"];
+pub(super) const TABLES: &[&str] = &["orders", "order_lines", "carts", "quotes", "stock", "payments"];
+pub(super) const METHODS: &[&str] = &["GET", "GET", "GET", "POST"];

@@ -4,39 +4,65 @@ use super::shop::{POST_CHECKOUT, ROUTES, RouteId, Service};
 
 /// Everything a simulation depends on. The same plan gives the same bytes.
 pub struct Plan {
+    /// Everything random is drawn from this.
     pub seed: u64,
     /// Unix seconds, at a full half minute.
     pub start: i64,
+    /// How long the simulation lasts, in days of 24 hours.
     pub days: u32,
+    /// What happens besides ordinary life, in any order.
     pub events: Vec<Scheduled>,
 }
 
 /// One thing that happens, from `start` up to and without `end`.
 #[derive(Clone, Debug)]
 pub struct Scheduled {
+    /// When it begins, in unix seconds at a full half minute.
     pub start: i64,
+    /// The first moment after it, in unix seconds at a full half minute.
     pub end: i64,
+    /// What it is.
     pub what: Happening,
 }
 
+/// What can happen: the first two are part of a good day, the others are
+/// incidents.
 #[derive(Clone, Copy, Debug)]
 pub enum Happening {
     /// A new version rolls out: harmless.
-    Deploy { service: Service, version: &'static str },
+    Deploy {
+        /// What restarts.
+        service: Service,
+        /// What it runs from then on; lines and routes may be new with it.
+        version: &'static str,
+    },
     /// A campaign multiplies demand: harmless.
-    Campaign { factor: f64 },
+    Campaign {
+        /// What demand is multiplied with once everybody has read the mail.
+        factor: f64,
+    },
     /// A query plan goes bad and one route slows down, more by the minute.
-    SlowRoute { route: RouteId },
+    SlowRoute {
+        /// The route whose own part of the answer slows down; its callers wait
+        /// for it.
+        route: RouteId,
+    },
     /// The acquirer behind a service stops answering for a growing share of
     /// the requests.
-    LostUpstream { service: Service },
+    LostUpstream {
+        /// The service whose requests fail; it is restarted near the end.
+        service: Service,
+    },
     /// Memory is kept that nobody needs, until the container is killed.
-    MemoryLeak { service: Service },
+    MemoryLeak {
+        /// The service that leaks; it is killed near the end.
+        service: Service,
+    },
 }
 
 /// A service restarts this long before the end of an incident: the end is the
 /// moment it is warm again.
-pub const WARM_UP: i64 = 120;
+pub(super) const WARM_UP: i64 = 120;
 
 impl Plan {
     /// An ordinary Monday, and the Tuesday on which three things go wrong.
@@ -96,12 +122,13 @@ impl Plan {
         }
     }
 
-    pub fn end(&self) -> i64 {
+    /// Unix seconds of the first moment that is not simulated.
+    pub(super) fn end(&self) -> i64 {
         self.start + i64::from(self.days) * 86_400
     }
 
     /// The version of a service that runs at a moment.
-    pub fn version(&self, running: Service, now: i64) -> &'static str {
+    pub(super) fn version(&self, running: Service, now: i64) -> &'static str {
         let deployed = self.events.iter().filter_map(|event| match event.what {
             Happening::Deploy { service, version } if service == running && event.start <= now => {
                 Some((event.start, version))
@@ -115,7 +142,7 @@ impl Plan {
 
     /// Whether something a version introduced exists at a moment, because that
     /// version or a later one was deployed.
-    pub fn released(&self, of: Service, since: Option<&str>, now: i64) -> bool {
+    pub(super) fn released(&self, of: Service, since: Option<&str>, now: i64) -> bool {
         let Some(since) = since else { return true };
         self.events.iter().any(|event| match event.what {
             Happening::Deploy { service, version } => {
@@ -128,10 +155,10 @@ impl Plan {
 
 impl Scheduled {
     /// How long a process takes from its first line to its first request.
-    pub const STARTING: i64 = 30;
+    pub(super) const STARTING: i64 = 30;
 
     /// The service that restarts because of this event, and when.
-    pub fn restart(&self) -> Option<(Service, i64)> {
+    pub(super) fn restart(&self) -> Option<(Service, i64)> {
         match self.what {
             Happening::Deploy { service, .. } => Some((service, self.start)),
             Happening::LostUpstream { service } | Happening::MemoryLeak { service } => {
@@ -141,12 +168,14 @@ impl Scheduled {
         }
     }
 
-    pub fn is_incident(&self) -> bool {
+    /// Whether a detector should find it.
+    #[cfg(test)]
+    pub(super) fn is_incident(&self) -> bool {
         !matches!(self.what, Happening::Deploy { .. } | Happening::Campaign { .. })
     }
 
     /// The service at fault, for an incident or a deployment.
-    pub fn service(&self) -> Option<Service> {
+    pub(super) fn service(&self) -> Option<Service> {
         match self.what {
             Happening::Deploy { service, .. }
             | Happening::LostUpstream { service }

@@ -10,23 +10,23 @@ use super::wire::{Calendar, Metrics};
 
 /// One tick of one route.
 #[derive(Clone, Copy, Default)]
-pub struct Sample {
-    pub served: bool,
-    pub requests: u32,
+pub(super) struct Sample {
+    pub(super) served: bool,
+    pub(super) requests: u32,
     /// All failures, and those among them that an incident caused.
-    pub failed: u32,
-    pub faulted: u32,
+    pub(super) failed: u32,
+    pub(super) faulted: u32,
     /// Latencies relative to an empty shop on a good day.
-    pub median: f64,
-    pub tail: f64,
+    pub(super) median: f64,
+    pub(super) tail: f64,
     median_ms: f64,
     tail_ms: f64,
 }
 
 /// All routes, in the order of [`ROUTES`].
-pub struct Routes {
+pub(super) struct Routes {
     states: Vec<State>,
-    pub samples: [Sample; ROUTES.len()],
+    pub(super) samples: [Sample; ROUTES.len()],
 }
 
 struct State {
@@ -38,7 +38,7 @@ struct State {
 }
 
 impl Routes {
-    pub fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let state = |id: usize| State {
             noise: Noise::new(seed, 100 + id as u64),
             popularity: Drift::new(0.97, 0.05),
@@ -52,7 +52,7 @@ impl Routes {
         }
     }
 
-    pub fn step(&mut self, demand: f64, conditions: &Conditions) {
+    pub(super) fn step(&mut self, demand: f64, conditions: &Conditions) {
         for (id, route) in ROUTES.iter().enumerate() {
             let state = &mut self.states[id];
             let served = conditions.routes[id].served;
@@ -78,7 +78,7 @@ impl Routes {
     }
 
     /// Writes one row per served route.
-    pub fn write(&self, out: &mut Vec<u8>, calendar: &Calendar, now: i64) {
+    pub(super) fn write(&self, out: &mut Vec<u8>, calendar: &Calendar, now: i64) {
         for (route, sample) in ROUTES.iter().zip(&self.samples) {
             if sample.served {
                 calendar.open(out, now, None, route.service.profile().name);

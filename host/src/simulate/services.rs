@@ -10,7 +10,7 @@ use super::shop::{Profile, ROUTES, Route, Service};
 use super::wire::{Calendar, Metrics};
 
 /// All services, in the order of [`Service::ALL`].
-pub struct Services {
+pub(super) struct Services {
     states: Vec<State>,
 }
 
@@ -39,7 +39,7 @@ struct State {
 }
 
 impl Services {
-    pub fn new(seed: u64) -> Self {
+    pub(super) fn new(seed: u64) -> Self {
         let state = |service: Service| {
             let mut noise = Noise::new(seed, 200 + service as u64);
             let garbage_mb = noise.unit() * service.profile().garbage_mb;
@@ -61,7 +61,7 @@ impl Services {
     }
 
     /// Advances every process and writes its row.
-    pub fn step(
+    pub(super) fn step(
         &mut self,
         conditions: &Conditions,
         samples: &[Sample],

@@ -3,19 +3,29 @@
 /// A process that reports one row of metrics every tick.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Service {
+    /// The proxy that all visitors come through; it calls everybody else.
     Gateway,
+    /// What is for sale: read often, from a cache.
     Catalog,
+    /// Full text search with an index in memory; the one that leaks.
     Search,
+    /// What people mean to buy.
     Cart,
+    /// Turns a cart into an order, and waits for three others to do so.
     Checkout,
+    /// Talks to the acquirer, over which the shop has no power.
     Payments,
+    /// What was bought, and the settlement at night.
     Orders,
+    /// What is in stock, synchronised with the warehouses every hour.
     Inventory,
+    /// The database that all services but the proxy share.
     Postgres,
 }
 
 impl Service {
-    pub const ALL: [Service; 9] = [
+    /// Every service, in the order in which they are numbered.
+    pub(super) const ALL: [Service; 9] = [
         Service::Gateway,
         Service::Catalog,
         Service::Search,
@@ -27,66 +37,67 @@ impl Service {
         Service::Postgres,
     ];
 
-    pub fn profile(self) -> &'static Profile {
+    /// What it is made of.
+    pub(super) fn profile(self) -> &'static Profile {
         &PROFILES[self as usize]
     }
 }
 
 /// What a service is made of, and what it costs to run.
-pub struct Profile {
-    pub name: &'static str,
-    pub version: &'static str,
+pub(super) struct Profile {
+    pub(super) name: &'static str,
+    pub(super) version: &'static str,
     /// Whether the runtime collects garbage; the proxy and the database do not.
-    pub managed: bool,
+    pub(super) managed: bool,
     /// CPU in an empty shop, and what an ordinary evening peak adds to it.
-    pub idle_cpu: f64,
-    pub busy_cpu: f64,
+    pub(super) idle_cpu: f64,
+    pub(super) busy_cpu: f64,
     /// Megabytes that stay in use, that may pile up before a collection, and
     /// at which the container is killed.
-    pub live_mb: f64,
-    pub garbage_mb: f64,
-    pub limit_mb: f64,
+    pub(super) live_mb: f64,
+    pub(super) garbage_mb: f64,
+    pub(super) limit_mb: f64,
     /// Requests it takes to fill the garbage allowance.
-    pub requests_per_collection: f64,
-    pub gc_pause_ms: f64,
-    pub threads: (f64, f64),
-    pub connections: (f64, f64),
-    pub queue: f64,
+    pub(super) requests_per_collection: f64,
+    pub(super) gc_pause_ms: f64,
+    pub(super) threads: (f64, f64),
+    pub(super) connections: (f64, f64),
+    pub(super) queue: f64,
     /// Database statements one request makes.
-    pub statements: f64,
+    pub(super) statements: f64,
 }
 
-/// Position in [`ROUTES`].
+/// The number of a route in the table of all routes.
 pub type RouteId = usize;
 
-pub const GATEWAY_CHECKOUT: RouteId = 0;
-pub const GATEWAY_PRODUCTS: RouteId = 1;
-pub const POST_CHECKOUT: RouteId = 2;
-pub const GET_PRODUCT: RouteId = 6;
-pub const CREATE_ORDER: RouteId = 11;
-pub const AUTHORISE: RouteId = 12;
-pub const RESERVE: RouteId = 14;
+pub(super) const GATEWAY_CHECKOUT: RouteId = 0;
+pub(super) const GATEWAY_PRODUCTS: RouteId = 1;
+pub(super) const POST_CHECKOUT: RouteId = 2;
+pub(super) const GET_PRODUCT: RouteId = 6;
+pub(super) const CREATE_ORDER: RouteId = 11;
+pub(super) const AUTHORISE: RouteId = 12;
+pub(super) const RESERVE: RouteId = 14;
 
 /// An operation a service offers.
-pub struct Route {
-    pub service: Service,
-    pub name: &'static str,
-    pub traffic: Traffic,
-    pub median_ms: f64,
+pub(super) struct Route {
+    pub(super) service: Service,
+    pub(super) name: &'static str,
+    pub(super) traffic: Traffic,
+    pub(super) median_ms: f64,
     /// The 99th percentile as a multiple of the median.
-    pub tail: f64,
+    pub(super) tail: f64,
     /// Share of requests that fail on an ordinary day.
-    pub errors: f64,
+    pub(super) errors: f64,
     /// Routes called on the way, and the part of the answer's time spent there.
-    pub calls: &'static [(RouteId, f64)],
+    pub(super) calls: &'static [(RouteId, f64)],
     /// The version of the service that introduced the route, if it is newer
     /// than the shop.
-    pub since: Option<&'static str>,
+    pub(super) since: Option<&'static str>,
 }
 
 impl Route {
     /// Requests per second at an ordinary evening peak.
-    pub fn peak_rate(&self) -> f64 {
+    pub(super) fn peak_rate(&self) -> f64 {
         match self.traffic {
             Traffic::Visitors(rate) => rate,
             Traffic::PartOf(caller, share) => ROUTES[caller].peak_rate() * share,
@@ -95,7 +106,7 @@ impl Route {
 }
 
 /// Where the requests of a route come from.
-pub enum Traffic {
+pub(super) enum Traffic {
     /// From outside: so many a second at an ordinary evening peak.
     Visitors(f64),
     /// From another route: this share of its requests.
@@ -104,7 +115,7 @@ pub enum Traffic {
 
 /// Callers come before the routes they call: counts are drawn from first to
 /// last, latencies and failures from last to first.
-pub const ROUTES: [Route; 15] = [
+pub(super) const ROUTES: [Route; 15] = [
     Route {
         calls: &[(POST_CHECKOUT, 0.80)],
         ..visited(Service::Gateway, "POST /api/checkout", 2.0, 195.0, 3.5, 0.004)

@@ -9,16 +9,22 @@ use super::conditions;
 use super::plan::{Happening, Plan, Scheduled};
 use super::shop::{ROUTES, RouteId, Service};
 
+/// What there is to be found in the events of a plan, and what is not.
 #[derive(Clone, Debug, Serialize)]
 pub struct Truth {
+    /// What should be reported, in the order of the plan.
     pub incidents: Vec<Incident>,
+    /// What shows in the events and should not be reported, in the order of
+    /// the plan.
     pub harmless: Vec<Harmless>,
 }
 
-/// Times are unix seconds.
+/// Something that went wrong. Times are unix seconds.
 #[derive(Clone, Debug, Serialize)]
 pub struct Incident {
+    /// What happened, in a few words that name who.
     pub name: String,
+    /// The failure that was simulated.
     pub kind: Kind,
     /// The fault begins.
     pub start: i64,
@@ -26,24 +32,34 @@ pub struct Incident {
     pub impact: i64,
     /// The fault is repaired and the service is warm again.
     pub end: i64,
+    /// Where the cause is: an alarm here is right.
     pub at_fault: Vec<Subject>,
     /// Not at fault, but visibly touched: callers, and the process itself.
     pub affected: Vec<Subject>,
+    /// What was done to the shop, in a sentence with its numbers.
     pub description: String,
 }
 
+/// The failures that are simulated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
+    /// Latency grows over minutes; hardly anything fails.
     SlowRoute,
+    /// Requests fail at once, and log lines appear that were never seen.
     LostUpstream,
+    /// Memory grows over hours before anybody notices.
     MemoryLeak,
 }
 
+/// Something that changes the shop and is meant to. Times are unix seconds.
 #[derive(Clone, Debug, Serialize)]
 pub struct Harmless {
+    /// What happened, in a few words.
     pub name: String,
+    /// When it begins.
     pub start: i64,
+    /// The first moment after it, when a restarted service is warm again.
     pub end: i64,
     /// The service deployed, or nothing when the whole shop is concerned.
     pub service: Option<&'static str>,
@@ -52,12 +68,15 @@ pub struct Harmless {
 /// The labels of a metric row, or those of a route row.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Subject {
+    /// The label `service`.
     pub service: &'static str,
+    /// The label `route`; the rows of a process have none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub route: Option<&'static str>,
 }
 
 impl Truth {
+    /// What a plan does to the shop, whatever the noise around it.
     pub fn of(plan: &Plan) -> Self {
         Self {
             incidents: plan.events.iter().filter_map(incident).collect(),

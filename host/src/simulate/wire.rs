@@ -3,13 +3,13 @@
 
 /// The calendar day of a moment, rendered once per tick and reused for every
 /// event of it.
-pub struct Calendar {
+pub(super) struct Calendar {
     midnight: i64,
     date: [u8; 11],
 }
 
 impl Calendar {
-    pub fn of(second: i64) -> Self {
+    pub(super) fn of(second: i64) -> Self {
         let days = second.div_euclid(86_400);
         let (year, month, day) = civil(days);
         let mut date = *b"0000-00-00T";
@@ -24,7 +24,7 @@ impl Calendar {
 
     /// Opens an event: `{"timestamp":"...","service":"..."`. Log lines carry
     /// milliseconds, rows do not.
-    pub fn open(&self, out: &mut Vec<u8>, second: i64, millisecond: Option<u32>, service: &str) {
+    pub(super) fn open(&self, out: &mut Vec<u8>, second: i64, millisecond: Option<u32>, service: &str) {
         out.extend_from_slice(b"{\"timestamp\":\"");
         let of_day = second - self.midnight;
         if (0..86_400).contains(&of_day) {
@@ -51,29 +51,29 @@ impl Calendar {
 }
 
 /// The `metrics` object at the end of a row.
-pub struct Metrics<'a> {
+pub(super) struct Metrics<'a> {
     out: &'a mut Vec<u8>,
     separator: &'static [u8],
 }
 
 impl<'a> Metrics<'a> {
-    pub fn open(out: &'a mut Vec<u8>) -> Self {
+    pub(super) fn open(out: &'a mut Vec<u8>) -> Self {
         out.extend_from_slice(b",\"metrics\":{");
         Self { out, separator: b"\"" }
     }
 
-    pub fn count(&mut self, name: &str, value: u64) {
+    pub(super) fn count(&mut self, name: &str, value: u64) {
         self.key(name);
         integer(self.out, value);
     }
 
     /// A measurement rounded to `places` decimals, as an exporter would.
-    pub fn gauge(&mut self, name: &str, value: f64, places: u32) {
+    pub(super) fn gauge(&mut self, name: &str, value: f64, places: u32) {
         self.key(name);
         decimal(self.out, value, places);
     }
 
-    pub fn close(self) {
+    pub(super) fn close(self) {
         self.out.extend_from_slice(b"}}\n");
     }
 
@@ -85,7 +85,7 @@ impl<'a> Metrics<'a> {
     }
 }
 
-pub fn integer(out: &mut Vec<u8>, value: u64) {
+pub(super) fn integer(out: &mut Vec<u8>, value: u64) {
     let mut buffer = [0u8; 20];
     let mut at = buffer.len();
     let mut rest = value;
@@ -101,7 +101,7 @@ pub fn integer(out: &mut Vec<u8>, value: u64) {
 }
 
 /// A non-negative number with at most `places` decimals and no trailing zeros.
-pub fn decimal(out: &mut Vec<u8>, value: f64, places: u32) {
+pub(super) fn decimal(out: &mut Vec<u8>, value: f64, places: u32) {
     let scale = 10u64.pow(places);
     let scaled = (value.max(0.0) * scale as f64).round() as u64;
     integer(out, scaled / scale);
@@ -119,7 +119,7 @@ pub fn decimal(out: &mut Vec<u8>, value: f64, places: u32) {
 }
 
 /// Exactly as many digits as the slice is long.
-pub fn digits(slot: &mut [u8], value: u64) {
+pub(super) fn digits(slot: &mut [u8], value: u64) {
     let mut rest = value;
     for digit in slot.iter_mut().rev() {
         *digit = b'0' + (rest % 10) as u8;
@@ -128,7 +128,7 @@ pub fn digits(slot: &mut [u8], value: u64) {
 }
 
 /// One byte of text inside a JSON string.
-pub fn character(out: &mut Vec<u8>, byte: u8) {
+pub(super) fn character(out: &mut Vec<u8>, byte: u8) {
     if byte == b'"' || byte == b'\\' {
         out.push(b'\\');
     }

@@ -1,4 +1,4 @@
-//! The two forms of a fixed list of episodes, compared with golden files. `BLESS=1 cargo test` writes them anew.
+//! The two forms of a fixed list of episodes, compared with golden files. `cargo xtask bless` writes them anew.
 
 use watchpost_detector::Anomaly;
 
@@ -17,13 +17,13 @@ fn page(width: usize) -> String {
 fn check(width: usize, file: &str) {
     let path = format!("{}/src/cli/report/tests/{file}", env!("CARGO_MANIFEST_DIR"));
     let page = page(width);
-    if std::env::var_os("BLESS").is_some() {
+    if std::env::var_os("WATCHPOST_BLESS").is_some_and(|value| value == "1") {
         std::fs::write(&path, &page).unwrap();
     }
     assert_eq!(
         page,
         std::fs::read_to_string(&path).unwrap(),
-        "{file} differs; BLESS=1 rewrites it"
+        "{file} differs; `cargo xtask bless` writes it anew"
     );
 }
 

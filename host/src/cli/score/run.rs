@@ -146,6 +146,9 @@ impl<'a> Run<'a> {
             events: status.events.saturating_sub(self.before.events),
             alarms: status.alarms.saturating_sub(self.before.alarms),
             days: (status.days - self.before.days).max(0.0),
+            evicted_series: status.evicted_series.saturating_sub(self.before.evicted_series),
+            evicted_templates: status.evicted_templates.saturating_sub(self.before.evicted_templates),
+            ignored_metrics: status.ignored_metrics.saturating_sub(self.before.ignored_metrics),
             ..status
         })
     }
@@ -166,6 +169,9 @@ impl<'a> Run<'a> {
             words::span(status.days * 86_400.0),
             words::count(rate as u64),
         ));
+        for bound in bounds_reached(status) {
+            self.console.summary(bound);
+        }
         if status.alarms == 0 {
             // A table says so itself, on standard output.
             if form != Some(Output::Table) && self.sessions.is_empty() {
@@ -312,10 +318,62 @@ impl<'a> Run<'a> {
     }
 }
 
+/// What was lost to the bounds on memory, and what to do: without it, a detector that forgets looks like one that has
+/// nothing to say.
+fn bounds_reached(status: &Status) -> impl Iterator<Item = String> {
+    let remedy = "raise it (`watchpost size` prints the cost)";
+    [
+        (
+            status.evicted_series,
+            "subject",
+            "forgotten to stay within `bounds.max_series` or `bounds.max_metrics`",
+            "leave out labels that never come back, or raise them (`watchpost size` prints the cost)",
+        ),
+        (
+            status.evicted_templates,
+            "template",
+            "forgotten to stay within `bounds.max_templates`",
+            remedy,
+        ),
+        (
+            status.ignored_metrics,
+            "value",
+            "left out because one subject alone has more metrics than `bounds.max_metrics`",
+            remedy,
+        ),
+    ]
+    .into_iter()
+    .filter(|(amount, ..)| *amount > 0)
+    .map(|(amount, noun, lost, remedy)| {
+        let were = if amount == 1 { "was" } else { "were" };
+        format!("{} {were} {lost}: {remedy}", words::counted(amount, noun))
+    })
+}
+
 fn name(format: Format) -> &'static str {
     match format {
         Format::Ndjson => "NDJSON",
         Format::Csv => "CSV",
         Format::Text => "log lines",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_bounds_cost_is_told_and_nothing_else() {
+        assert_eq!(bounds_reached(&Status::default()).count(), 0);
+        let status = Status {
+            evicted_series: 1,
+            evicted_templates: 1200,
+            ignored_metrics: 7,
+            ..Status::default()
+        };
+        let told: Vec<String> = bounds_reached(&status).collect();
+        assert!(told[0].starts_with("1 subject was forgotten to stay within `bounds.max_series`"));
+        assert!(told[1].starts_with("1,200 templates were forgotten to stay within `bounds.max_templates`: raise it"));
+        assert!(told[2].starts_with("7 values were left out because one subject alone has"));
     }
 }
