@@ -122,7 +122,8 @@ pub enum Learning {
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "f64", into = "f64")]
-pub struct AlarmRate(#[cfg_attr(feature = "schema", schemars(range(min = 0.000_001, max = 1000.0)))] f64);
+#[cfg_attr(feature = "schema", schemars(extend("minimum" = 0.000_001, "maximum" = 1000.0)))]
+pub struct AlarmRate(f64);
 
 impl AlarmRate {
     /// `None` unless the rate is above 0 and at most 1,000.
@@ -161,7 +162,8 @@ impl From<AlarmRate> for f64 {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(try_from = "u32", into = "u32")]
-pub struct Minutes(#[cfg_attr(feature = "schema", schemars(range(min = 1, max = 525_600)))] u32);
+#[cfg_attr(feature = "schema", schemars(extend("minimum" = 1, "maximum" = 525_600)))]
+pub struct Minutes(u32);
 
 impl Minutes {
     /// The time in seconds.

@@ -10,6 +10,10 @@ use crate::verdict::{Explanation, Kind, Phase, State};
 /// is known in the end.
 const GUARDED_WEIGHT: f64 = 0.1;
 
+/// An episode is accepted as normal after so many usual gaps between events at the earliest: three values of an hourly
+/// metric are no new level.
+const LEAST_VALUES: f64 = 24.0;
+
 /// What decides whether an event is anomalous.
 pub(crate) struct Rules {
     pub(crate) threshold: f64,
@@ -44,8 +48,9 @@ impl Rules {
         let mut step = Step {
             state: State::Normal,
             weight: match self.learning {
-                Learning::Frozen => None,
-                Learning::Guarded | Learning::Open => Some(1.0),
+                // History is given to be learned from, whatever is done later.
+                Learning::Frozen if self.scoring => None,
+                Learning::Frozen | Learning::Guarded | Learning::Open => Some(1.0),
             },
             opened: false,
             closed: false,
@@ -57,7 +62,7 @@ impl Rules {
         }
         if let Some(open) = episode {
             let over = open.is_over(event.time, pulse.every()) || spoke && open.is_silence();
-            step.accepted = !over && open.age(event.time) >= self.accept_after;
+            step.accepted = !over && open.age(event.time) >= self.accept_after.max(LEAST_VALUES * pulse.every());
             if over || step.accepted {
                 self.report(open, Phase::End, labels, out);
                 *episode = None;

@@ -194,8 +194,8 @@ impl Detector {
         }
     }
 
-    /// Learns what a person said of a verdict or an anomaly: it changes what is said of the like of it, and of
-    /// nothing else. Takes effect at once and is part of the snapshot.
+    /// Learns what a person said of a verdict or an anomaly: it changes what is said of the same template of the same
+    /// log, or of the metrics of the same subject, and of nothing else. Takes effect at once and is part of the snapshot.
     pub fn feedback(&mut self, about: Fingerprint, label: Label) {
         let known = self.core.feedback.contains_key(&about.0);
         if known || self.core.feedback.len() < MOST_FEEDBACK {

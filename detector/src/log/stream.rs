@@ -99,7 +99,8 @@ impl Stream {
             novelty,
             template.rate.nominal(),
         ];
-        let nominal = of_sum(&evidence);
+        // How severe and how new a line is belong together; how many there are is another matter.
+        let nominal = of_sum(&evidence[..RATE]).max(evidence[RATE]);
         Assessment {
             surprise: self.tail.surprise(nominal),
             nominal,

@@ -61,10 +61,13 @@ impl Channel {
     /// would make every change infinitely strange.
     pub(super) fn nominal(&self, deviation: f64, floor: f64) -> f64 {
         let spread = self.spread.max(floor);
-        if spread > 0.0 {
+        if deviation == 0.0 {
+            0.0
+        } else if spread > 0.0 {
             of_deviation((deviation / spread).abs().min(1e6))
         } else {
-            0.0
+            // It never deviated at all: who asks has to bound what that is worth.
+            of_deviation(1e6)
         }
     }
 
@@ -75,7 +78,10 @@ impl Channel {
 
     /// Learns a deviation; one that is not independent of the one before carries less `weight`.
     pub(super) fn learn(&mut self, deviation: f64, floor: f64, weight: f64) {
-        self.tail.learn(self.nominal(deviation, floor), weight);
+        // The first deviation of all has no spread to be measured in.
+        if deviation == 0.0 || self.spread.max(floor) > 0.0 {
+            self.tail.learn(self.nominal(deviation, floor), weight);
+        }
         self.seen += weight;
         let size = deviation.abs();
         // A deviation is bounded before it is learned, but a spread that starts from zero has to begin somewhere.

@@ -1,4 +1,4 @@
-//! The model of one metric: four looks at it, each calibrated on the metric's own past.
+//! The model of one metric: five looks at it, each calibrated on the metric's own past.
 
 use serde::{Deserialize, Serialize};
 
@@ -209,10 +209,13 @@ impl Metric {
             let mut surprise = channel
                 .tail
                 .surprise(channel.nominal(reading.deviations[k], reading.floors[k]));
+            if self.wide == 0.0 {
+                // It never varied, and for how many values is all that is known (Laplace's rule of succession).
+                surprise = surprise.min(known);
+            }
             match look {
-                // One value can be only so much stranger than there were values to tell. Where the metric never
-                // varied, how many there were is all that is known (Laplace's rule of succession).
-                Look::Point => surprise = surprise.min(known + if self.wide == 0.0 { 0.0 } else { MOST_BEYOND }),
+                // One value can be only so much stranger than there were values to tell.
+                Look::Point => surprise = surprise.min(known + MOST_BEYOND),
                 Look::Lasting => {
                     reading.sum = self.sum + surprise.min(known.min(MOST_OF_A_VALUE)) - ALLOWANCE;
                     reading.sum = reading.sum.clamp(0.0, MOST_SUM);
@@ -355,6 +358,15 @@ impl Metric {
             Look::Point => reading.forecast,
             _ => reading.value - reading.deviations[Look::Lasting as usize],
         }
+    }
+
+    /// The value farthest from unremarkable that would not have added to what lasts.
+    pub(super) fn not_adding(&self, reading: &Reading) -> f64 {
+        let away = &self.looks[Look::Lasting as usize];
+        let nominal = away.tail.nominal_at(libm::exp10(-ALLOWANCE));
+        let reach = away.deviation_at(nominal, reading.floors[Look::Lasting as usize]);
+        let deviation = reading.deviations[Look::Lasting as usize];
+        reading.value - deviation + deviation.clamp(-reach, reach)
     }
 
     fn level_now(&self, reading: &Reading) -> f64 {

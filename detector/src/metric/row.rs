@@ -164,9 +164,13 @@ impl Row {
                 }
             })
             .collect();
-        let goals: Vec<(&str, f64)> = parts
+        let goals: Vec<Goal<'_>> = parts
             .iter()
-            .map(|part| (part.0.name.as_str(), part.0.unremarkable(part.1)))
+            .map(|(metric, reading, _)| Goal {
+                metric: metric.name.as_str(),
+                unremarkable: metric.unremarkable(reading),
+                enough: (reading.look != Look::Point).then(|| metric.not_adding(reading)),
+            })
             .collect();
         let explanation = Explanation {
             contributions,
@@ -182,12 +186,17 @@ impl Row {
         &self,
         time: Timestamp,
         values: &[Value<'_>],
-        goals: &[(&str, f64)],
+        goals: &[Goal<'_>],
         threshold: f64,
     ) -> Vec<Substitution> {
         let mut changed = values.to_vec();
         let mut substitutions: Vec<Substitution> = Vec::new();
-        for &(name, goal) in goals {
+        for &Goal {
+            metric: name,
+            unremarkable: goal,
+            enough,
+        } in goals
+        {
             let counter = self.metrics.iter().any(|m| m.name == name && m.is_counter());
             let Some(slot) = changed.iter().position(|value| value.metric == name) else {
                 continue;
@@ -205,6 +214,18 @@ impl Row {
                     value: goal,
                 });
                 continue;
+            }
+            // What lasts is over when nothing adds to it, which is a better goal than the last value that did not
+            // tip it over.
+            if let Some((enough, value)) = enough.and_then(|enough| Some((enough, Finite::new(enough)?))) {
+                set(&mut changed, slot, value);
+                if self.what_if(time, &changed) < threshold {
+                    substitutions.push(Substitution {
+                        of: name.to_owned(),
+                        value: enough,
+                    });
+                    return substitutions;
+                }
             }
             // `fine` is not flagged, `strange` is: bring them together.
             let (mut fine, mut strange) = (goal, from);
@@ -234,6 +255,15 @@ impl Row {
         }
         self.metrics.iter().position(|metric| metric.name == name)
     }
+}
+
+/// What a metric is brought to in a counterfactual: a value that is unremarkable and, for what lasts, one that is
+/// enough.
+#[derive(Clone, Copy)]
+struct Goal<'a> {
+    metric: &'a str,
+    unremarkable: f64,
+    enough: Option<f64>,
 }
 
 fn set(values: &mut [Value<'_>], slot: usize, value: Finite) {
