@@ -236,6 +236,10 @@ impl Metric {
     pub(super) fn learn(&mut self, time: Timestamp, raw: f64, reading: Option<&Reading>, weight: f64) {
         let value = self.value(time, raw);
         let seconds = self.seconds(time);
+        if self.counter && !self.last_raw.is_nan() && seconds == 0.0 {
+            // A late count of a counter says nothing that later ones have not said.
+            return;
+        }
         self.last_raw = raw;
         self.last_time = self.last_time.max(time);
         let Some(value) = value else {
