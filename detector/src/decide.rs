@@ -35,6 +35,11 @@ pub(crate) struct Step {
 }
 
 impl Rules {
+    /// Whether anything is learned from events.
+    pub(crate) fn learns(&self) -> bool {
+        !self.scoring || self.learning != Learning::Frozen
+    }
+
     /// Decides on one event of a series, and reports the episode that ends or begins with it.
     pub(crate) fn decide(
         &self,

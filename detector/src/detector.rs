@@ -8,7 +8,7 @@ use crate::config::Config;
 use crate::decide::{Rules, Step};
 use crate::episode::{Episode, Strange};
 use crate::event::{Event, Finite, LogRecord, Sample, Timestamp, Value};
-use crate::log::{Ended, Sessions, Stream, TemplateStats, Templates};
+use crate::log::{Ended, Match, Sessions, Stream, TemplateStats, Templates};
 use crate::metric::Row;
 use crate::series::{Model, Of, RunningTime, Series, Table};
 use crate::snapshot::{self, SnapshotError};
@@ -106,7 +106,7 @@ const SHORTEST_SILENCE: f64 = 120.0;
 /// What one answer of a person weighs, in decades, how many count at most, and of how many things.
 const ANSWER: f64 = 2.0;
 const MOST_ANSWERS: i8 = 4;
-const MOST_FEEDBACK: usize = 10_000;
+pub(crate) const MOST_FEEDBACK: usize = 10_000;
 
 /// What is counted of a subject's log in each minute.
 const COUNTED: [&str; 3] = ["errors_per_minute", "warnings_per_minute", "lines_per_minute"];
@@ -288,12 +288,12 @@ impl Detector {
         // An answer moves the surprise, and with it where the counterfactual has to come to.
         let target = rules.threshold - answers;
         let step = rules.decide(episode, labels, &event, pulse, out, || {
-            row.explain(sample.time, sample.values, &assessment, target)
+            row.explain(sample.time, sample.values, surprise, target)
         });
         if let Some(weight) = step.weight {
             row.learn(sample.time, sample.values, weight);
         }
-        if step.accepted {
+        if step.accepted && step.weight.is_some() {
             row.restart();
         }
         core.after(&rules, key, &step, sample.time, evicted, out);
@@ -356,14 +356,18 @@ impl Detector {
 
     fn line(&mut self, record: &LogRecord<'_>, out: &mut Vec<Report>) -> Verdict {
         let key = Of::Log.key(record.subject.key());
-        let found = self.core.templates.observe(record.message);
-        let template = self.core.templates.id(found.index);
+        let rules = self.rules();
+        let found = if rules.learns() {
+            Some(self.core.templates.observe(record.message))
+        } else {
+            self.core.templates.find(record.message).map(Match::known)
+        };
+        let template = found.map_or(0, |found| self.core.templates.id(found.index));
         // The same template in another service's log is another matter.
         let fingerprint = Fingerprint(key ^ template);
         let answers = self.answers(fingerprint);
-        let rules = self.rules();
         let core = &mut self.core;
-        core.status.evicted_templates += u64::from(found.evicted);
+        core.status.evicted_templates += found.map_or(0, |found| u64::from(found.evicted));
         let (series, evicted) = core.table.get_or_insert(key, || {
             Series::new(&record.subject, Model::Log(Stream::new(record.time)))
         });
@@ -379,18 +383,30 @@ impl Detector {
         };
         pulse.event(record.time);
         pulse.beat(core.time.running);
-        let slot = found.index.slot();
-        if slot >= core.stats.len() {
-            core.stats.resize(slot + 1, None);
-        }
-        let Some(stats) = core.stats.get_mut(slot) else {
-            return Verdict::learning(fingerprint);
+        // A line of a kind that is unknown and not to be learned has no place among the templates.
+        let mut unknown = None;
+        let first = || TemplateStats::new(record.message, stream, record.time);
+        let stats = match found {
+            Some(found) => {
+                let slot = found.index.slot();
+                if slot >= core.stats.len() {
+                    core.stats.resize(slot + 1, None);
+                }
+                let Some(stats) = core.stats.get_mut(slot) else {
+                    return Verdict::learning(fingerprint);
+                };
+                if found.new {
+                    *stats = None;
+                }
+                stats.get_or_insert_with(first)
+            }
+            None => unknown.insert(first()),
         };
-        if found.new {
-            *stats = None;
+        let new = found.is_none_or(|found| found.new);
+        if rules.learns() {
+            stats.count(new, record.time);
         }
-        let stats = stats.get_or_insert_with(|| TemplateStats::new(record.message, stream, record.time));
-        let assessment = stream.assess(record.level, stats, found.new, record.time);
+        let assessment = stream.assess(record.level, stats);
         let surprise = (assessment.surprise + answers).max(0.0);
         let level = Stream::badness(record.level, stats);
         let event = Strange {
@@ -399,9 +415,9 @@ impl Detector {
             fingerprint,
             level: Some(level),
         };
-        let text = core.templates.text(found.index);
+        let text = found.map(|found| core.templates.text(found.index));
         let step = rules.decide(episode, labels, &event, pulse, out, || {
-            stream.explain(record.level, stats, text, &assessment)
+            stream.explain(record.level, stats, text, &assessment, surprise)
         });
         if let Some(weight) = step.weight {
             stream.learn(record.level, &assessment, weight);
@@ -417,7 +433,7 @@ impl Detector {
             surprise,
             state: step.state,
             fingerprint,
-            template: Some(found.index),
+            template: found.map(|found| found.index),
         }
     }
 

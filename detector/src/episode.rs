@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Level, Timestamp};
+use crate::series::WRONG_CLOCK;
 use crate::verdict::{
     Anomaly, Contribution, Expected, Explanation, Fingerprint, Kind, Observation, Phase, Severity, score,
 };
@@ -83,7 +84,8 @@ impl Episode {
 
     /// Whether nothing strange has come for so long that it is over.
     pub(crate) fn is_over(&self, now: Timestamp, usual_gap: f64) -> bool {
-        now.seconds_since(self.last) > MERGE_SECONDS.max(MERGE_GAPS * usual_gap)
+        let quiet = now.seconds_since(self.last);
+        quiet > MERGE_SECONDS.max(MERGE_GAPS * usual_gap) || quiet < -WRONG_CLOCK
     }
 
     pub(crate) fn is_silence(&self) -> bool {
@@ -139,16 +141,18 @@ impl Episode {
             Some(_) => return 0.0,
             None => {}
         }
-        let Some(first) = self.explanation.contributions.first() else {
-            return 0.0;
-        };
-        match (&first.observed, &first.expected.value) {
-            (Observation::Number(observed), Observation::Number(expected)) => {
-                let scale = expected.abs().max(1e-9);
-                ((observed - expected).abs() / scale).min(1.5)
-            }
-            _ => 0.0,
-        }
+        // The largest counts, whichever metric it is, so that one more strange metric never makes it matter less.
+        let effects = self
+            .explanation
+            .contributions
+            .iter()
+            .map(|part| match (&part.observed, &part.expected.value) {
+                (Observation::Number(observed), Observation::Number(expected)) => {
+                    (observed - expected).abs() / expected.abs().max(1e-9)
+                }
+                _ => 0.0,
+            });
+        effects.fold(0.0, f64::max).min(1.5)
     }
 }
 

@@ -17,9 +17,10 @@ pub struct Part {
 
 // Measured with an allocator that counts (`tests/memory.rs` holds them to it), for 64-bit hosts; a wasm guest needs
 // less, since its pointers are half as long.
-const SERIES: (u64, u64) = (6_000, 1_000);
-const METRIC: (u64, u64) = (6_500, 4_500);
-const TEMPLATE: (u64, u64) = (6_000, 800);
+const SERIES: (u64, u64) = (16_000, 1_000);
+const METRIC: (u64, u64) = (6_500, 3_700);
+const TEMPLATE: (u64, u64) = (6_000, 900);
+const ANSWER: (u64, u64) = (40, 24);
 const SESSION: (u64, u64) = (2_000, 300);
 const STEP: (u64, u64) = (100, 100);
 
@@ -42,6 +43,7 @@ pub fn footprint(config: &Config) -> Vec<Part> {
         part("metrics of all series", u64::from(max_metrics.get()), METRIC),
         part("templates of log lines", u64::from(max_templates.get()), TEMPLATE),
         part("open sessions", crate::detector::MOST_SESSIONS as u64, SESSION),
+        part("answers of people", crate::detector::MOST_FEEDBACK as u64, ANSWER),
         part("steps of sessions", crate::log::ALL_STEPS as u64, STEP),
     ]
 }

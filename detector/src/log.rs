@@ -9,4 +9,4 @@ mod words;
 
 pub(crate) use session::{ALL_STEPS, Ended, Sessions};
 pub(crate) use stream::{Stream, TemplateStats};
-pub(crate) use template::{TemplateIndex, Templates};
+pub(crate) use template::{Match, TemplateIndex, Templates};

@@ -16,6 +16,9 @@ use crate::threshold::{PRIOR_EVENTS, Tail};
 /// What is kept of a label's name and of its value, in bytes.
 pub(crate) const MAX_LABEL_BYTES: usize = 256;
 
+/// Labels of a subject that are kept.
+const MOST_LABELS: usize = 16;
+
 /// What is known of one subject's metrics, or of its log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Series {
@@ -67,6 +70,7 @@ impl Series {
             labels: subject
                 .labels()
                 .iter()
+                .take(MOST_LABELS)
                 .map(|label| (shortened(label.name), shortened(label.value)))
                 .collect(),
             model,
@@ -123,7 +127,9 @@ impl Pulse {
             // A pause of a whole day does not make a series rare.
             self.every += rate * (seconds.min(86_400.0) - self.every);
         }
-        self.last_time = self.last_time.max(Some(time));
+        if seconds > 0.0 || seconds < -WRONG_CLOCK || self.last_time.is_none() {
+            self.last_time = Some(time);
+        }
     }
 
     /// The usual event time between events, in seconds.
@@ -292,6 +298,9 @@ pub(crate) struct RunningTime {
 
 const LONGEST_PAUSE: f64 = 60.0;
 
+/// An event that is so many seconds late is not late: the one before it had a wrong clock.
+pub(crate) const WRONG_CLOCK: f64 = 86_400.0;
+
 impl RunningTime {
     /// An event came; late events do not turn time back. Returns whether time went on.
     pub(crate) fn event(&mut self, time: Timestamp) -> bool {
@@ -309,6 +318,10 @@ impl RunningTime {
             return true;
         };
         let seconds = time.seconds_since(now);
+        if seconds < -WRONG_CLOCK {
+            self.now = Some(time);
+            return true;
+        }
         if seconds <= 0.0 {
             return false;
         }

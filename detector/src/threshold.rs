@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Timestamp;
+use crate::series::WRONG_CLOCK;
 
 const LN_10: f64 = std::f64::consts::LN_10;
 
@@ -73,7 +74,7 @@ impl Tail {
 
     /// The measured surprise of a nominal one: finite, at least 0, never falling as `nominal` rises.
     pub(crate) fn surprise(&self, nominal: f64) -> f64 {
-        -libm::log10(self.reached(nominal))
+        -libm::log10(within(self.reached(nominal), 1e-300, 1.0))
     }
 
     /// The nominal surprise that is reached with this probability.
@@ -153,8 +154,13 @@ impl Tail {
         } else {
             counted
         })
-        .clamp(1e-300, 1.0)
+        .max(0.0)
     }
+}
+
+/// A number brought between two bounds; what is no number comes out as the upper one, and nothing panics.
+pub(crate) fn within(value: f64, low: f64, high: f64) -> f64 {
+    value.min(high).max(low)
 }
 
 /// Nominal surprise of a deviation of `z` spreads: a heavy-tailed prior (Student's t with 4 degrees of freedom
@@ -233,7 +239,12 @@ impl Budget {
             events: 0.0,
         });
         let elapsed = now.seconds_since(window.start);
-        if elapsed >= 60.0 {
+        if elapsed < -WRONG_CLOCK {
+            *window = Window {
+                start: now,
+                events: 0.0,
+            };
+        } else if elapsed >= 60.0 {
             let events = window.events;
             *window = Window {
                 start: now,

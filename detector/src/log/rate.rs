@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Timestamp;
+use crate::series::WRONG_CLOCK;
 
 /// A count a minute, with its usual mean and variance.
 ///
@@ -78,7 +79,7 @@ impl Rate {
     fn advance(&mut self, now: Timestamp) {
         let now = minute(now);
         // Late lines count for the minute that is open.
-        if now <= self.minute {
+        if now <= self.minute && self.minute - now <= WRONG_CLOCK as i64 / 60 {
             return;
         }
         if self.minute != 0 || self.count > 0 || self.minutes > 0.0 {

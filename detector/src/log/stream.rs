@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::rate::Rate;
 use super::words;
 use crate::event::{Level, Timestamp};
+use crate::series::WRONG_CLOCK;
 use crate::threshold::{Tail, of_sum};
 use crate::verdict::{Contribution, Expected, Explanation, Kind, Observation};
 
@@ -35,9 +36,20 @@ impl TemplateStats {
     pub(crate) fn new(message: &str, stream: &Stream, now: Timestamp) -> Self {
         TemplateStats {
             rate: Rate::since(stream.since, now),
-            word: words::worst(message).map(|(level, word)| (level, word.to_lowercase())),
+            word: words::worst(message).map(|(level, word)| {
+                (
+                    level,
+                    word.chars().take(MOST_OF_A_WORD).collect::<String>().to_lowercase(),
+                )
+            }),
             again: 0,
         }
+    }
+
+    /// Counts a line of the template.
+    pub(crate) fn count(&mut self, new: bool, now: Timestamp) {
+        self.rate.count(now);
+        self.again += u64::from(!new);
     }
 
     fn word_level(&self) -> Option<Level> {
@@ -64,6 +76,8 @@ const LEVELS: [f64; 7] = [0.0, 0.0, 0.0, 0.3, 1.0, 2.0, 4.5];
 const WORDS: [f64; 7] = [0.0, 0.0, 0.0, 0.0, 0.7, 1.5, 3.5];
 /// The same for a line that is the first of its kind.
 const NEW: f64 = 1.0;
+/// What is kept of the word that sounds worst, in characters.
+const MOST_OF_A_WORD: usize = 32;
 /// How many minutes without a line are counted after one with lines.
 const MOST_MINUTES: i64 = 5;
 /// How many lines these assumptions weigh: every log has its errors sooner or later.
@@ -80,18 +94,8 @@ impl Stream {
         }
     }
 
-    /// What a line looks like. The template's rate counts the line already: a burst is seen by its last line.
-    pub(crate) fn assess(
-        &self,
-        level: Option<Level>,
-        template: &mut TemplateStats,
-        new: bool,
-        now: Timestamp,
-    ) -> Assessment {
-        template.rate.count(now);
-        if !new {
-            template.again += 1;
-        }
+    /// What a line looks like. Its template has counted it already: a burst is seen by its last line.
+    pub(crate) fn assess(&self, level: Option<Level>, template: &TemplateStats) -> Assessment {
         // Less each time that it comes again: what is new after a deploy is news once.
         let novelty = NEW / (1.0 + template.again as f64);
         let evidence = [
@@ -129,6 +133,9 @@ impl Stream {
     pub(crate) fn close_minutes(&mut self, now: Timestamp) -> impl Iterator<Item = (Timestamp, [u32; 3])> + use<> {
         let now = minute(now);
         let open = self.minute.unwrap_or(now);
+        if open - now > WRONG_CLOCK as i64 / 60 {
+            self.minute = Some(now);
+        }
         let over = (now - open).clamp(0, MOST_MINUTES);
         let counts = self.counts;
         if over > 0 {
@@ -146,8 +153,9 @@ impl Stream {
         &self,
         level: Option<Level>,
         template: &TemplateStats,
-        text: &str,
+        text: Option<&str>,
         assessment: &Assessment,
+        surprise: f64,
     ) -> (Kind, Explanation) {
         let evidence = &assessment.evidence;
         let sum: f64 = evidence.iter().sum();
@@ -198,7 +206,7 @@ impl Stream {
                 let contribution = Contribution {
                     of: of.to_owned(),
                     model: model.to_owned(),
-                    surprise: assessment.surprise * evidence[k] / sum,
+                    surprise: surprise * evidence[k] / sum,
                     observed,
                     expected: Expected {
                         value: expected,
@@ -215,7 +223,7 @@ impl Stream {
         let explanation = Explanation {
             contributions: parts.into_iter().map(|part| part.2).collect(),
             counterfactual: Vec::new(),
-            template: Some(text.to_owned()),
+            template: text.map(str::to_owned),
         };
         (kind, explanation)
     }

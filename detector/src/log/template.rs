@@ -84,6 +84,17 @@ struct Template {
     hashes: Vec<u64>,
 }
 
+impl Match {
+    /// A template that was found without learning.
+    pub(crate) fn known(index: TemplateIndex) -> Self {
+        Match {
+            index,
+            new: false,
+            evicted: false,
+        }
+    }
+}
+
 impl Templates {
     /// None yet, and never more than `max` (at least one).
     pub(crate) fn new(max: u32) -> Self {
@@ -112,7 +123,6 @@ impl Templates {
         matched
     }
 
-    #[cfg(test)]
     /// The template of a message, without learning from it.
     pub(crate) fn find(&self, message: &str) -> Option<TemplateIndex> {
         let mut tokens = Tokens::default();

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Timestamp;
+use crate::threshold::within;
 
 /// A range that is expected, mostly a single value.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -110,7 +111,7 @@ impl Forecasters {
                 }
             }
         }
-        let toward = |from: f64| (value - from).clamp(-reach, reach);
+        let toward = |from: f64| within(value - from, -reach, reach);
         self.fast += weight * FAST_RATE * toward(self.fast);
         self.slow += weight * SLOW_RATE * toward(self.slow);
         let expected = self.trend_level + DAMPING * self.trend;
@@ -187,7 +188,7 @@ impl Season {
     }
 
     fn ready(&self, time: Timestamp) -> Option<()> {
-        (time.seconds_since(self.first?) >= DAY - SLOT_SECONDS).then_some(())
+        (time.seconds_since(self.first?) >= DAY + SLOT_SECONDS).then_some(())
     }
 
     fn slot(&self, slot: usize) -> Option<f64> {

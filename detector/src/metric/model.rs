@@ -6,7 +6,8 @@ use super::channel::{Channel, Look};
 use super::forecast::Forecasters;
 use super::unit;
 use crate::event::Timestamp;
-use crate::threshold::{PRIOR_EVENTS, Tail};
+use crate::series::WRONG_CLOCK;
+use crate::threshold::{PRIOR_EVENTS, Tail, within};
 
 /// One metric of one subject.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -87,6 +88,9 @@ const SUM_SLOPE: f64 = 0.25;
 /// A value counts for the level of several as if it were at most so many usual distances away.
 const OUTLIER: f64 = 6.0;
 
+/// Values are taken to be at most this large, either way: beyond it their differences would overflow.
+const LARGEST: f64 = 1e30;
+
 const LOOKS: usize = Look::ALL.len();
 
 /// A metric that equals its last value less often than this always varies.
@@ -139,6 +143,7 @@ impl Metric {
 
     /// What a value looks like; `None` when there is nothing to compare it with yet.
     pub(super) fn read(&self, time: Timestamp, raw: f64) -> Option<Reading> {
+        let raw = within(raw, -LARGEST, LARGEST);
         let value = self.value(time, raw)?;
         let forecasters = self.forecasters.as_ref()?;
         let seconds = self.seconds(time);
@@ -147,7 +152,7 @@ impl Metric {
         let restarted = seasonal != self.seasonal;
         let steady = if restarted { rest } else { self.steady };
         // One outlier must not look like a level.
-        let level = rest.clamp(steady - OUTLIER * self.wide, steady + OUTLIER * self.wide);
+        let level = within(rest, steady - OUTLIER * self.wide, steady + OUTLIER * self.wide);
         let quick = if restarted {
             rest
         } else {
@@ -218,7 +223,7 @@ impl Metric {
                 Look::Point => surprise = surprise.min(known + MOST_BEYOND),
                 Look::Lasting => {
                     reading.sum = self.sum + surprise.min(known.min(MOST_OF_A_VALUE)) - ALLOWANCE;
-                    reading.sum = reading.sum.clamp(0.0, MOST_SUM);
+                    reading.sum = within(reading.sum, 0.0, MOST_SUM);
                     surprise = self.sums.surprise(SUM_SLOPE * reading.sum);
                 }
                 Look::Shift | Look::Drift | Look::Stuck => {}
@@ -234,6 +239,12 @@ impl Metric {
 
     /// Learns a value. `weight` below 1 learns less of it; `reading` is what was read from it.
     pub(super) fn learn(&mut self, time: Timestamp, raw: f64, reading: Option<&Reading>, weight: f64) {
+        let raw = within(raw, -LARGEST, LARGEST);
+        if self.last_time.seconds_since(time) > WRONG_CLOCK {
+            // The value before had a wrong clock: time goes on from here, and a counter has nothing to compare with.
+            self.last_time = time;
+            self.last_raw = f64::NAN;
+        }
         let value = self.value(time, raw);
         let seconds = self.seconds(time);
         if self.counter && !self.last_raw.is_nan() && seconds == 0.0 {
@@ -307,7 +318,11 @@ impl Metric {
         let (rest, seasonal) = self.without_season(time, value);
         if seasonal == self.seasonal {
             let rate = weight * QUICK;
-            let level = rest.clamp(self.steady - OUTLIER * self.wide, self.steady + OUTLIER * self.wide);
+            let level = within(
+                rest,
+                self.steady - OUTLIER * self.wide,
+                self.steady + OUTLIER * self.wide,
+            );
             let level = if self.seen < FIRST_VALUES { rest } else { level };
             self.quick += rate * (level - self.quick);
             let early = (1.0 / self.seen as f64).max(STEADY);
@@ -370,7 +385,7 @@ impl Metric {
         let nominal = away.tail.nominal_at(libm::exp10(-ALLOWANCE));
         let reach = away.deviation_at(nominal, reading.floors[Look::Lasting as usize]);
         let deviation = reading.deviations[Look::Lasting as usize];
-        reading.value - deviation + deviation.clamp(-reach, reach)
+        reading.value - deviation + within(deviation, -reach, reach)
     }
 
     fn level_now(&self, reading: &Reading) -> f64 {
@@ -427,6 +442,6 @@ impl Metric {
 
 fn run_deviation(run: u32, same: f64) -> f64 {
     // Rounding makes neighbours alike now and then; only a run says something.
-    let nominal = -f64::from(run) * libm::log10(same.clamp(0.1, 1.0));
+    let nominal = -f64::from(run) * libm::log10(within(same, 0.1, 1.0));
     2.0 * libm::sqrt((libm::pow(10.0, nominal.min(12.0) / 2.0) - 1.0).max(0.0))
 }

@@ -50,6 +50,7 @@ impl Row {
                 Some(index) => readings.push(self.metrics.get(index).and_then(|m| m.read(time, value.value.value()))),
                 None if self.metrics.len() < max && value.metric.len() <= MAX_LABEL_BYTES => {
                     added += 1;
+                    self.metrics.reserve_exact(1);
                     self.metrics.push(Metric::new(value.metric));
                     readings.push(None);
                 }
@@ -114,7 +115,7 @@ impl Row {
         &self,
         time: Timestamp,
         values: &[Value<'_>],
-        assessment: &Assessment,
+        surprise: f64,
         threshold: f64,
     ) -> (Kind, Explanation) {
         let mut parts: Vec<(&Metric, &Reading, f64)> = values
@@ -138,18 +139,14 @@ impl Row {
         let sum: f64 = parts.iter().map(|part| part.2).sum();
         let contributions = parts
             .iter()
-            .map(|(metric, reading, surprise)| {
+            .map(|(metric, reading, part)| {
                 let (observed, expected) = metric.seen_and_expected(reading);
                 let (low, high) = metric.usual_range(reading);
                 let of_values = !matches!(reading.look, Look::Stuck);
                 Contribution {
                     of: metric.name.clone(),
                     model: reading.look.name().to_owned(),
-                    surprise: if sum > 0.0 {
-                        assessment.surprise * surprise / sum
-                    } else {
-                        0.0
-                    },
+                    surprise: if sum > 0.0 { surprise * part / sum } else { 0.0 },
                     observed: Observation::Number(observed),
                     expected: Expected {
                         value: Observation::Number(expected),

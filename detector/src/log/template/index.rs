@@ -150,6 +150,9 @@ impl Index {
             if let Some(near) = self.near.get_mut(&end) {
                 if let Ok(at) = near.binary_search_by_key(&template.born, |&(born, _)| born) {
                     near.remove(at);
+                    if near.capacity() > 4 * near.len().max(1) {
+                        near.shrink_to(2 * near.len());
+                    }
                 }
                 if near.is_empty() {
                     self.near.remove(&end);
