@@ -127,7 +127,8 @@ impl Pulse {
             // A pause of a whole day does not make a series rare.
             self.every += rate * (seconds.min(86_400.0) - self.every);
         }
-        if seconds > 0.0 || seconds < -WRONG_CLOCK || self.last_time.is_none() {
+        let late = (-WRONG_CLOCK..=0.0).contains(&seconds);
+        if !late || self.last_time.is_none() {
             self.last_time = Some(time);
         }
     }
