@@ -234,10 +234,35 @@ pub enum Limit {
     Fuel,
     /// Memory.
     #[error(
-        "it wanted more memory than its limit of {bytes} bytes; lower `bounds` in the configuration, or raise the limit"
+        "it wanted more memory than its limit of {}; lower `bounds` in the configuration, or run it with `--no-limits`",
+        mebibytes(*bytes)
     )]
     Memory {
         /// The limit.
         bytes: u64,
     },
+}
+
+fn mebibytes(bytes: u64) -> String {
+    if bytes.is_multiple_of(1 << 20) {
+        format!("{} MiB", bytes >> 20)
+    } else {
+        format!("{bytes} bytes")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_limit_of_memory_is_told_with_what_can_be_done() {
+        let told = |bytes| Limit::Memory { bytes }.to_string();
+        assert_eq!(
+            told(512 << 20),
+            "it wanted more memory than its limit of 512 MiB; lower `bounds` in the configuration, or run it with \
+             `--no-limits`"
+        );
+        assert!(told(1000).contains("limit of 1000 bytes;"));
+    }
 }

@@ -155,6 +155,92 @@ fn rows_that_cannot_be_read_are_named_and_the_others_are_scored() {
 }
 
 #[test]
+fn alarms_are_told_beside_the_budget() {
+    let (folder, path) = folder();
+    let output = run(&["score", &path]);
+    let last = stderr(&output).lines().last().unwrap();
+    assert!(
+        last.starts_with("1 alarm in 10 days, 0.1 a day (budget: 0.1 false alarms a day)"),
+        "{last}"
+    );
+    // Twelve hours after a history.
+    let csv = metrics();
+    let rows: Vec<&str> = csv.lines().collect();
+    let warm_up = file(&folder, "history.csv", rows[..2350].join("\n").as_bytes());
+    let hours = file(
+        &folder,
+        "hours.csv",
+        format!("{}\n{}\n", rows[0], rows[2350..2495].join("\n")).as_bytes(),
+    );
+    let output = run(&["score", "--warm-up", &warm_up, &hours]);
+    let last = stderr(&output).lines().last().unwrap();
+    assert_eq!(last, "1 alarm in 12h (budget: 0.1 false alarms a day)");
+}
+
+#[test]
+fn nothing_is_found_in_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let broken = file(&folder, "broken.ndjson", b"not\njson\n");
+    for form in ["table", "ndjson"] {
+        let output = run(&["score", "--input", "ndjson", "--output", form, &broken]);
+        assert_eq!(output.status.code(), Some(1));
+        assert_eq!(stdout(&output), "");
+        assert!(!stderr(&output).contains("no anomalies"), "{}", stderr(&output));
+        assert!(stderr(&output).contains("error: none of the rows could be read"));
+    }
+    let cut = file(&folder, "cut.gz", b"\x1f\x8b\x08\0\0\0");
+    let output = run(&["score", &cut]);
+    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(stdout(&output), "");
+}
+
+#[test]
+fn a_subject_that_is_not_there_is_a_mistake_of_the_command_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(
+        &folder,
+        "some.csv",
+        b"time,service,cpu\n2026-03-02,cart,1\n2026-03-03,cart,2\n",
+    );
+    for form in [&["--output", "json"][..], &["--output", "table"], &["--scores"]] {
+        for (column, fault) in [
+            (
+                "servce",
+                "there is no column \"servce\" for the subject: there are time, service, cpu",
+            ),
+            (
+                "time",
+                "\"time\" is the time of a row and cannot be part of its subject",
+            ),
+        ] {
+            let output = run(&[&["score", "--quiet", "--subject", column, &path], form].concat());
+            assert_eq!(output.status.code(), Some(2));
+            assert_eq!(stdout(&output), "");
+            assert_eq!(stderr(&output), format!("error: --subject: {path}: {fault}\n"));
+        }
+    }
+    assert!(run(&["score", "--subject", "service", &path]).status.success());
+}
+
+#[test]
+fn tables_are_told_from_logs() {
+    for (input, why) in [
+        ("name;cpu\nx;1,5\ny;2\n", "a header with semicolons"),
+        ("name\tcpu\nx\t1.5\ny\t2\n", "a header with tabs"),
+        ("cpu\n1\n2\n", "a name, and numbers follow"),
+    ] {
+        let output = fed(&mut watchpost(&["score", "--scores", "-"]), input.as_bytes());
+        let said = stderr(&output);
+        assert!(
+            said.contains("stdin: read as CSV, because") && said.contains(why),
+            "{said}"
+        );
+        assert!(!said.contains("could not be read"), "{said}");
+        assert_eq!(stdout(&output).lines().count(), 2);
+    }
+}
+
+#[test]
 fn packing_and_pipes_change_nothing() {
     let (folder, path) = folder();
     let expected = run(&["score", "--scores", "--quiet", &path]).stdout;
@@ -351,6 +437,7 @@ fn the_memory_of_a_configuration_is_told_and_so_is_what_it_cost() {
     ] {
         assert!(stdout(&default).contains(part), "{part}: {}", stdout(&default));
     }
+    assert!(stdout(&default).ends_with("\nThe wasm guest may use 512 MiB: enough for all of this.\n"));
     let small = file(&folder, "small.yaml", b"detector:\n  bounds:\n    max_series: 1\n");
     let size = run(&["size", "--config", &small]);
     assert!(stdout(&size).contains("enough for all of this"), "{}", stdout(&size));

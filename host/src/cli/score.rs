@@ -154,6 +154,11 @@ impl Score {
                 self.save(&mut run)?;
                 Ok(Exit::Fine)
             }
+            // What was asked for cannot be done, so what was found is no answer to it.
+            Err(error) if error.is::<Usage>() => {
+                console.bar().finish_and_clear();
+                Err(error)
+            }
             // The engine has failed: what it said before is still worth something.
             Err(error) => {
                 console.bar().finish_and_clear();

@@ -37,13 +37,15 @@ fn block(episode: &Anomaly, width: usize, page: &mut impl Write) -> io::Result<(
     let lasted = match story.lasted.as_str() {
         "0s" => String::new(),
         "ongoing" => "ongoing".to_owned(),
-        lasted => format!("lasted {lasted}"),
+        lasted => format!("lasted {}", words::glued(lasted)),
     };
-    let circumstances = [
-        lasted,
-        words::counted(episode.events, "event"),
-        format!("chance {}", story.odds),
-    ];
+    // A silence that goes on is no event to be counted.
+    let events = if lasted == "ongoing" && episode.events == 1 {
+        String::new()
+    } else {
+        words::glued(&words::counted(episode.events, "event"))
+    };
+    let circumstances = [lasted, events, format!("chance {}", words::glued(&story.odds))];
     let mut last = joined(circumstances.into_iter());
     if !story.why.is_empty() {
         last = format!("{last}; {}", joined(story.why.iter().cloned()));

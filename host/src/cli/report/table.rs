@@ -35,7 +35,7 @@ const SHORTEST: [Option<usize>; 11] = [
     Some(9),
     Some(16),
     Some(9),
-    Some(10),
+    Some(20),
 ];
 
 const SEVERITY: usize = 2;

@@ -49,6 +49,31 @@ fn every_width_is_kept() {
 }
 
 #[test]
+fn what_would_have_been_normal_is_told_apart_from_what_was_seen_and_left_out_where_it_was_expected() {
+    let page = page(200);
+    assert!(page.contains("30.81 %") && page.contains("≤ 30.76 %"), "{page}");
+    assert!(!page.contains("queue_depth ≤"), "{page}");
+}
+
+#[test]
+fn numbers_keep_their_units_at_every_width() {
+    for width in 40..120 {
+        let page = page(width);
+        // The log line of this page speaks of milliseconds itself, in its own words.
+        for line in page.lines().filter(|line| !line.contains("request")) {
+            let start = line.trim_start();
+            assert!(
+                !["%", "ms", "s,", "MiB", "GiB", "events"]
+                    .iter()
+                    .any(|unit| start.starts_with(unit)),
+                "{width}: {line}"
+            );
+        }
+        assert!(!page.contains(words::GLUE), "what is printed has plain blanks");
+    }
+}
+
+#[test]
 fn severities_have_colours_and_nothing_else_moves_the_terminal() {
     let mut page = Vec::new();
     write_table(&episodes(), 80, &mut page).unwrap();

@@ -5,6 +5,12 @@ use std::collections::BTreeMap;
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 use watchpost_detector::{Expected, Kind, Observation, Severity, Timestamp};
 
+/// Stands for a blank at which no line is broken, between a number and its unit, until the line is laid out.
+pub(crate) const GLUE: char = '\u{a0}';
+
+/// So many digits of a number matter.
+pub(crate) const DIGITS: u32 = 3;
+
 /// `2026-03-02 14:05:30`, in UTC.
 pub(crate) fn moment(time: Timestamp) -> String {
     time.to_string()
@@ -116,14 +122,21 @@ pub(crate) fn count(amount: u64) -> String {
 
 /// A number with about three digits that matter: `1,234`, `56.7`, `0.00123`, `1.2e15`.
 pub(crate) fn number(value: f64) -> String {
+    number_to(DIGITS, value)
+}
+
+fn number_to(digits: u32, value: f64) -> String {
     let size = value.abs();
     let text = if value == 0.0 {
         "0".to_owned()
     } else if !(1e-4..1e12).contains(&size) {
-        return format!("{value:.2e}");
+        return format!("{value:.*e}", digits as usize - 1);
     } else {
         let digits_before = libm::floor(libm::log10(size)) as i32 + 1;
-        format!("{value:.*}", usize::try_from(3 - digits_before).unwrap_or(0))
+        format!(
+            "{value:.*}",
+            usize::try_from(digits as i32 - digits_before).unwrap_or(0)
+        )
     };
     let (whole, fraction) = text.split_once('.').unwrap_or((&text, ""));
     let fraction = fraction.trim_end_matches('0');
@@ -137,43 +150,70 @@ pub(crate) fn number(value: f64) -> String {
 
 /// A value in its unit, scaled to be read: `812 ms`, `1.2 GiB`, `3.5 %`.
 pub(crate) fn quantity(value: f64, unit: Option<&str>) -> String {
-    match unit {
+    quantity_to(DIGITS, value, unit)
+}
+
+/// The same with so many digits that matter.
+pub(crate) fn quantity_to(digits: u32, value: f64, unit: Option<&str>) -> String {
+    let (scaled, unit) = match unit {
         Some("ns") => seconds(value / 1e9),
         Some("us") => seconds(value / 1e6),
         Some("ms") => seconds(value / 1e3),
         Some("s") => seconds(value),
         Some("B") => bytes(value),
-        Some("1") => format!("{} %", number(value * 100.0)),
-        Some("1/s") => format!("{}/s", number(value)),
-        Some("C") => format!("{} °C", number(value)),
-        Some(unit) => format!("{} {unit}", number(value)),
-        None => number(value),
+        Some("1") => (value * 100.0, "%"),
+        Some("C") => (value, "°C"),
+        Some(unit) => (value, unit),
+        None => (value, ""),
+    };
+    let number = number_to(digits, scaled);
+    match (unit, &*number) {
+        ("", _) => number,
+        ("times seen", "1") => "seen once".to_owned(),
+        ("times seen", _) => format!("seen {number} times"),
+        ("values alike", "1") => "1 value alike".to_owned(),
+        // A rate: what is counted goes without saying.
+        (unit, _) => match unit.strip_prefix("1/") {
+            Some(time) => format!("{number}/{time}"),
+            None => format!("{number} {unit}"),
+        },
     }
 }
 
-pub(crate) fn observation(observation: &Observation, unit: Option<&str>) -> String {
+/// The text in one piece, wherever lines are broken.
+pub(crate) fn glued(text: &str) -> String {
+    text.replace(' ', GLUE.encode_utf8(&mut [0; 2]))
+}
+
+fn unglued(text: &str) -> String {
+    text.replace(GLUE, " ")
+}
+
+/// What was seen, in one piece where it is a number.
+pub(crate) fn observation(digits: u32, observation: &Observation, unit: Option<&str>) -> String {
     match observation {
         Observation::Level(level) => level.name().to_owned(),
-        Observation::Number(value) => quantity(*value, unit),
+        Observation::Number(value) => glued(&quantity_to(digits, *value, unit)),
         Observation::Text(text) => plain(text),
     }
 }
 
 /// What was expected, with the usual range where there is one: `204 ms (180 to 230 ms)`.
 pub(crate) fn expected(expected: &Expected, unit: Option<&str>) -> String {
-    let value = observation(&expected.value, unit);
+    let value = observation(DIGITS, &expected.value, unit);
+    let quantity = |value| glued(&quantity(value, unit));
     match (expected.low, expected.high) {
         (Some(low), Some(high)) => {
-            let [low, high] = [low, high].map(|end| quantity(end, unit));
+            let [low, high] = [low, high].map(quantity);
             // A unit that both ends have is told once.
-            let low = match (low.split_once(' '), high.split_once(' ')) {
+            let low = match (low.split_once(GLUE), high.split_once(GLUE)) {
                 (Some((number, of_low)), Some((_, of_high))) if of_low == of_high => number,
                 _ => &*low,
             };
             format!("{value} ({low} to {high})")
         }
-        (Some(low), None) => format!("{value} (from {})", quantity(low, unit)),
-        (None, Some(high)) => format!("{value} (up to {})", quantity(high, unit)),
+        (Some(low), None) => format!("{value} (from {})", quantity(low)),
+        (None, Some(high)) => format!("{value} (up to {})", quantity(high)),
         (None, None) => value,
     }
 }
@@ -192,7 +232,7 @@ pub(crate) fn plain(text: &str) -> String {
 /// The text in at most so many columns, with `…` in place of what does not fit.
 pub(crate) fn shortened(text: &str, columns: usize) -> String {
     if text.width() <= columns {
-        return text.to_owned();
+        return unglued(text);
     }
     let mut left = columns.saturating_sub(1);
     let mut short: String = text
@@ -208,10 +248,10 @@ pub(crate) fn shortened(text: &str, columns: usize) -> String {
     if columns > 0 {
         short.push('…');
     }
-    short
+    unglued(&short)
 }
 
-/// The text in so many lines at most, broken at blanks; `…` stands for what is left then.
+/// The text in so many lines at most, broken at blanks but not at [`GLUE`]; `…` stands for what is left then.
 pub(crate) fn wrapped(text: &str, columns: usize, most_lines: usize) -> Vec<String> {
     let mut lines = Vec::new();
     let mut rest = text;
@@ -223,26 +263,25 @@ pub(crate) fn wrapped(text: &str, columns: usize, most_lines: usize) -> Vec<Stri
         let Some(end) = fitting.last() else {
             break;
         };
-        lines.push(rest[..end].to_owned());
+        lines.push(unglued(&rest[..end]));
         rest = rest[end..].trim_start();
     }
     lines.push(shortened(rest, columns));
     lines
 }
 
-fn seconds(value: f64) -> String {
-    let (scaled, unit) = match value.abs() {
+fn seconds(value: f64) -> (f64, &'static str) {
+    match value.abs() {
         size if size >= 7200.0 => (value / 3600.0, "h"),
         size if size >= 120.0 => (value / 60.0, "min"),
         size if size >= 1.0 || size == 0.0 => (value, "s"),
         size if size >= 1e-3 => (value * 1e3, "ms"),
         size if size >= 1e-6 => (value * 1e6, "µs"),
         _ => (value * 1e9, "ns"),
-    };
-    format!("{} {unit}", number(scaled))
+    }
 }
 
-fn bytes(value: f64) -> String {
+fn bytes(value: f64) -> (f64, &'static str) {
     const UNITS: [&str; 5] = ["B", "KiB", "MiB", "GiB", "TiB"];
     let mut scaled = value;
     let mut unit = 0;
@@ -250,7 +289,7 @@ fn bytes(value: f64) -> String {
         scaled /= 1024.0;
         unit += 1;
     }
-    format!("{} {}", number(scaled), UNITS[unit])
+    (scaled, UNITS[unit])
 }
 
 /// The two digits that matter of a number from 1 on.
@@ -306,6 +345,18 @@ mod tests {
         assert_eq!(quantity(0.035, Some("1")), "3.5 %");
         assert_eq!(quantity(-1234.5, None), "-1,234");
         assert_eq!(quantity(71.25, Some("C")), "71.2 °C");
+        assert_eq!(quantity(106.0, Some("1/min")), "106/min");
+        assert_eq!(quantity(2.5, Some("1/s")), "2.5/s");
+        assert_eq!(
+            [1.0, 12.0].map(|value| quantity(value, Some("values alike"))),
+            ["1 value alike", "12 values alike"]
+        );
+        assert_eq!(
+            [1.0, 3.0].map(|value| quantity(value, Some("times seen"))),
+            ["seen once", "seen 3 times"]
+        );
+        assert_eq!(quantity_to(4, 0.30764, Some("1")), "30.76 %");
+        assert_eq!(quantity_to(4, 1.2344e-9, None), "1.234e-9");
         assert_eq!(
             [0.00123, 1e-9, 3.7e15, 99.96].map(number),
             ["0.00123", "1.00e-9", "3.70e15", "100"]
@@ -332,6 +383,8 @@ mod tests {
         assert_eq!(wrapped("one two three", 7, 2), ["one two", "three"]);
         assert_eq!(wrapped("one two three four", 7, 2), ["one two", "three…"]);
         assert_eq!(wrapped("indivisible", 7, 2), ["indivi…"]);
+        assert_eq!(wrapped("took 12 ms", 7, 2), ["took 12", "ms"]);
+        assert_eq!(wrapped(&format!("took {}", glued("12 ms")), 7, 2), ["took", "12 ms"]);
         assert_eq!(plain("\u{1b}[31mred\n"), "\\u{1b}[31mred\\n");
     }
 }

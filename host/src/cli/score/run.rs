@@ -9,7 +9,7 @@ use watchpost_detector::{Anomaly, Document, Input, Phase, Problem, Role, Session
 
 use super::source::Message;
 use crate::cli::console::Console;
-use crate::cli::exit::Exit;
+use crate::cli::exit::{Exit, Usage};
 use crate::cli::report::{self, Output, words};
 use crate::cli::verdicts::{self, Episodes, Said};
 
@@ -157,8 +157,7 @@ impl<'a> Run<'a> {
     pub(super) fn summarise(&self, status: &Status, document: &Document, form: Option<Output>) {
         let seconds = self.started.map_or(0.0, |started| started.elapsed().as_secs_f64());
         let rate = status.events as f64 / seconds.max(1e-9);
-        let bad_rows: u64 = self.inputs.iter().map(|input| input.bad_rows).sum();
-        let bad_rows = match bad_rows {
+        let bad_rows = match self.bad_rows() {
             0 => String::new(),
             1 => "; 1 row could not be read".to_owned(),
             rows => format!("; {} rows could not be read", words::count(rows)),
@@ -174,22 +173,22 @@ impl<'a> Run<'a> {
         }
         if status.alarms == 0 {
             // A table says so itself, on standard output.
-            if form != Some(Output::Table) && self.sessions.is_empty() {
+            if form != Some(Output::Table) && self.sessions.is_empty() && !self.has_read_nothing(status) {
                 self.console.summary(report::nothing_found(status));
             }
             return;
         }
-        let per_day = status.alarms as f64 / status.days;
-        let measured = if status.days > 0.0 {
-            format!("{} a day", words::number(per_day))
-        } else {
-            "at one moment".to_owned()
-        };
-        self.console.summary(format_args!(
-            "{}, {measured}, where {} false alarms a day are allowed",
-            words::counted(status.alarms, "alarm"),
-            document.detector.false_alarms_per_day.per_day(),
-        ));
+        let budget = document.detector.false_alarms_per_day.per_day();
+        self.console.summary(tally(status.alarms, status.days, budget));
+    }
+
+    /// Whether the run ends with an error and without a single event: there was nothing that could have been found.
+    fn has_read_nothing(&self, status: &Status) -> bool {
+        status.events == 0 && (self.bad_rows() > 0 || matches!(self.ending, Ending::Failed(_)))
+    }
+
+    fn bad_rows(&self) -> u64 {
+        self.inputs.iter().map(|input| input.bad_rows).sum()
     }
 
     /// Prints the episodes in a form that waits for the end; `status` is missing when the engine has failed.
@@ -203,7 +202,10 @@ impl<'a> Run<'a> {
         }
         let episodes = std::mem::take(&mut self.episodes).into_sorted();
         match form {
-            Some(Output::Table) => report::print_table(&episodes, &self.sessions, status),
+            Some(Output::Table) => {
+                let status = status.filter(|status| !self.has_read_nothing(status));
+                report::print_table(&episodes, &self.sessions, status)
+            }
             Some(Output::Json) => {
                 let mut text = serde_json::to_vec_pretty(&Report {
                     episodes: &episodes,
@@ -228,8 +230,7 @@ impl<'a> Run<'a> {
             Ending::Failed(error) => Err(error),
             Ending::Interrupted => Ok(Exit::Interrupted),
             Ending::Complete => {
-                let bad_rows: u64 = self.inputs.iter().map(|input| input.bad_rows).sum();
-                if status.events == 0 && bad_rows > 0 {
+                if self.has_read_nothing(status) {
                     anyhow::bail!("none of the rows could be read; is it really {}?", self.formats());
                 }
                 Ok(Exit::Fine)
@@ -285,6 +286,11 @@ impl<'a> Run<'a> {
                     }
                     self.episodes.report(*anomaly);
                 }
+                Said::Problem(problem) if self.is_about_subject(&problem) => {
+                    let input = self.inputs.last().map_or("input", |input| &input.name);
+                    let message = words::plain(&problem.message);
+                    return Err(Usage(format!("--subject: {input}: {message}")).into());
+                }
                 Said::Problem(problem) => self.problem(&problem),
                 Said::Note(note) => match self.inputs.last() {
                     Some(input) => self
@@ -298,6 +304,15 @@ impl<'a> Run<'a> {
             super::write(&passed)?;
         }
         Ok(())
+    }
+
+    /// Whether the problem is no fault of a row: a column of `--subject` is not there, or cannot be part of it. The
+    /// engine could go on, but every verdict would be about something else than what was asked for.
+    fn is_about_subject(&self, problem: &Problem) -> bool {
+        let names_column = |field: &String| self.template.subject.iter().flatten().any(|column| column == field);
+        problem.field.as_ref().is_some_and(names_column)
+            && (problem.message.starts_with("there is no column ")
+                || problem.message.ends_with(" cannot be part of its subject"))
     }
 
     fn problem(&mut self, problem: &Problem) {
@@ -316,6 +331,21 @@ impl<'a> Run<'a> {
                 .problem(format_args!("{}:{}: {field}{message}", input.name, problem.line));
         }
     }
+}
+
+/// What happened, and what was allowed. The budget is for false alarms, and which of these are false is not known; a
+/// rate is told only where it is no extrapolation from hours.
+fn tally(alarms: u64, days: f64, budget: f64) -> String {
+    let alarms_told = words::counted(alarms, "alarm");
+    let during = if days > 2.0 {
+        let rate = words::number(alarms as f64 / days);
+        format!(" in {}, {rate} a day", words::span(days * 86_400.0))
+    } else if days > 0.0 {
+        format!(" in {}", words::span(days * 86_400.0))
+    } else {
+        String::new()
+    };
+    format!("{alarms_told}{during} (budget: {budget} false alarms a day)")
 }
 
 /// What was lost to the bounds on memory, and what to do: without it, a detector that forgets looks like one that has
@@ -361,6 +391,16 @@ fn name(format: Format) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn alarms_are_told_beside_their_budget_and_not_extrapolated() {
+        assert_eq!(tally(1, 0.5, 0.1), "1 alarm in 12h (budget: 0.1 false alarms a day)");
+        assert_eq!(
+            tally(7, 14.0, 1.0),
+            "7 alarms in 14 days, 0.5 a day (budget: 1 false alarms a day)"
+        );
+        assert_eq!(tally(2, 0.0, 0.1), "2 alarms (budget: 0.1 false alarms a day)");
+    }
 
     #[test]
     fn what_the_bounds_cost_is_told_and_nothing_else() {
