@@ -171,7 +171,12 @@ impl Row {
             .collect();
         let explanation = Explanation {
             contributions,
-            counterfactual: self.counterfactual(time, values, &goals, threshold),
+            // No value says how long a metric may stay the same.
+            counterfactual: if strongest.look == Look::Stuck {
+                Vec::new()
+            } else {
+                self.counterfactual(time, values, &goals, threshold)
+            },
             template: None,
         };
         (kind, explanation)
