@@ -382,6 +382,7 @@ impl Watch {
             level: Some(level),
             message,
             session,
+            fields: &[],
         };
         self.detector.observe(&Event::Log(record), &mut self.reports);
         self.reports = Vec::new();

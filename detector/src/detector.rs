@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::Config;
 use crate::decide::{Rules, Step};
 use crate::episode::{Episode, Strange};
-use crate::event::{Event, Finite, LogRecord, Sample, Timestamp, Value};
+use crate::event::{Event, Finite, LogRecord, Request, Sample, Timestamp, Value};
 use crate::log::{Ended, Match, Sessions, Stream, TemplateStats, Templates};
 use crate::metric::Row;
 use crate::series::{Model, Of, RunningTime, Series, Table};
@@ -170,6 +170,7 @@ impl Detector {
         match event {
             Event::Sample(sample) => self.sample(sample, out),
             Event::Log(record) => self.log(record, out),
+            Event::Request(request) => self.request(request, out),
         }
     }
 
@@ -311,6 +312,10 @@ impl Detector {
             fingerprint,
             template: None,
         }
+    }
+
+    fn request(&mut self, request: &Request<'_>, _out: &mut Vec<Report>) -> Verdict {
+        Verdict::learning(Fingerprint(request.subject.key()))
     }
 
     /// A line has a verdict of its own, and the first line of a minute has that on the minute before as well.

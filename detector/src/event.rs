@@ -1,4 +1,4 @@
-//! What a detector reads: metric rows and log lines, borrowed from the bytes they arrived in.
+//! What a detector reads: metric rows, log lines and requests, borrowed from the bytes they arrived in.
 //!
 //! Values are valid before they become part of an event (parse, don't validate), so that
 //! [`Detector::observe`](crate::Detector::observe) cannot fail.
@@ -8,13 +8,15 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-/// One thing that happened: a row of metrics or a log line.
+/// One thing that happened: a row of metrics, a log line or a request.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Event<'a> {
     /// Metrics of one subject at one time.
     Sample(Sample<'a>),
     /// One log line.
     Log(LogRecord<'a>),
+    /// One HTTP exchange.
+    Request(Request<'a>),
 }
 
 impl Event<'_> {
@@ -23,6 +25,7 @@ impl Event<'_> {
         match self {
             Event::Sample(sample) => sample.time,
             Event::Log(record) => record.time,
+            Event::Request(request) => request.time,
         }
     }
 }
@@ -60,6 +63,36 @@ pub struct LogRecord<'a> {
     pub message: &'a str,
     /// The request, block or trace that the line belongs to.
     pub session: Option<&'a str>,
+    /// The numbers that the line carries beside its text, for example `response_time` of a JSON log: durations in
+    /// milliseconds and sizes in bytes, whatever unit they were written in.
+    pub fields: &'a [Value<'a>],
+}
+
+/// One HTTP exchange, as an access log tells it. What a log does not tell is `None`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Request<'a> {
+    /// When it ended: a reader adds the duration where the log states when it began.
+    pub time: Timestamp,
+    /// Who served it, for example `service=shop`; route, upstream and client come in fields of their own.
+    pub subject: Subject<'a>,
+    /// For example `GET`.
+    pub method: Option<&'a str>,
+    /// The path as it was asked for, with or without its query.
+    pub path: Option<&'a str>,
+    /// The name of the route where the proxy tells it.
+    pub route: Option<&'a str>,
+    /// The cluster or host that answered.
+    pub upstream: Option<&'a str>,
+    /// The address that asked, without its port.
+    pub client: Option<&'a str>,
+    /// The status of the response, from 100 to 599; `None` when there was no response.
+    pub status: Option<u16>,
+    /// How long it took, in milliseconds, at least 0.
+    pub duration: Option<Finite>,
+    /// Bytes of the response's body, at least 0.
+    pub bytes: Option<Finite>,
+    /// Envoy's response flags, for example `UF,URX`.
+    pub flags: Option<&'a str>,
 }
 
 /// What a series is about: a set of labels, sorted by name, for example `service=cart route=/cart`.

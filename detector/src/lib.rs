@@ -21,7 +21,7 @@ pub mod wire;
 
 pub use config::{AlarmRate, Bounds, Config, ConfigError, Learning, Minutes};
 pub use detector::{Detector, Report, Status};
-pub use event::{Event, Finite, Label, Level, LogRecord, Sample, Subject, Timestamp, Value};
+pub use event::{Event, Finite, Label, Level, LogRecord, Request, Sample, Subject, Timestamp, Value};
 pub use footprint::{Part, footprint};
 pub use scorer::{
     Answer, Document, Emit, Input, Interval, Line, OpenError, Problem, Role, RowVerdict, Scorer, SessionVerdict,

@@ -180,6 +180,24 @@ pub enum Kind {
     LogBurst,
     /// A subject that reported regularly has fallen silent.
     Silence,
+    /// A metric or a number of a log line is beyond a hard limit of the configuration.
+    Rule,
+    /// Requests take longer than usual.
+    Latency,
+    /// Some requests take longer and others less long than usual, whatever their mean.
+    LatencySpread,
+    /// A larger share of requests fails than usual.
+    Errors,
+    /// Requests fail, and are repeated because they do.
+    RetryStorm,
+    /// Far fewer requests come than usual.
+    TrafficDrop,
+    /// Far more requests come than usual, to this subject and not to the others.
+    TrafficSurge,
+    /// Responses are larger or smaller than usual.
+    ResponseSize,
+    /// One client asks for many paths that do not exist.
+    PathScan,
 }
 
 /// How much an anomaly matters.

@@ -67,6 +67,7 @@ impl Happening {
                 level: *level,
                 message,
                 session,
+                fields: &[],
             }));
         }
         let values: Vec<Value<'_>> = self

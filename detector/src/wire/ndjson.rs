@@ -100,6 +100,7 @@ impl Rows {
                     level: fields.level,
                     message,
                     session: fields.session(),
+                    fields: &[],
                 })));
             });
         } else if fields.has_metrics() {

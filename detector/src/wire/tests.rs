@@ -57,6 +57,25 @@ fn shown(row: &Row<'_>) -> String {
                 record.message
             )
         }
+        Row::Event(Event::Request(request)) => {
+            let number =
+                |value: Option<crate::event::Finite>| value.map_or("-".to_owned(), |value| value.value().to_string());
+            let text = |value: Option<&str>| value.map_or("-".to_owned(), str::to_owned);
+            format!(
+                "{}{} {} {} {} {} ms {} B, route {}, upstream {}, client {}, flags {}",
+                request.time,
+                labels(&request.subject),
+                text(request.method),
+                text(request.path),
+                request.status.map_or("-".to_owned(), |status| status.to_string()),
+                number(request.duration),
+                number(request.bytes),
+                text(request.route),
+                text(request.upstream),
+                text(request.client),
+                text(request.flags),
+            )
+        }
         Row::Blank => "blank".to_owned(),
         Row::Bad(problem) => {
             let field = problem

@@ -99,6 +99,7 @@ impl Rows {
             level: line.level,
             message,
             session: None,
+            fields: &[],
         })));
     }
 }

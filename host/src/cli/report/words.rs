@@ -83,6 +83,15 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::NewTemplate => "new log template",
         Kind::LogBurst => "log burst",
         Kind::Silence => "silence",
+        Kind::Rule => "hard limit",
+        Kind::Latency => "slow",
+        Kind::LatencySpread => "partly slow",
+        Kind::Errors => "errors",
+        Kind::RetryStorm => "retry storm",
+        Kind::TrafficDrop => "missing traffic",
+        Kind::TrafficSurge => "traffic surge",
+        Kind::ResponseSize => "response size",
+        Kind::PathScan => "path scan",
     }
 }
 
