@@ -88,6 +88,9 @@ pub struct Bounds {
     pub max_metrics: NonZeroU32,
     /// Templates of log lines that are kept; the least recently seen is evicted.
     pub max_templates: NonZeroU32,
+    /// Routes of HTTP requests whose models are kept, and as many upstreams and sites; the one that was asked for the
+    /// longest ago is evicted.
+    pub max_routes: NonZeroU32,
 }
 
 impl Default for Bounds {
@@ -96,6 +99,7 @@ impl Default for Bounds {
             max_series: nonzero(10_000),
             max_metrics: nonzero(20_000),
             max_templates: nonzero(10_000),
+            max_routes: nonzero(1_000),
         }
     }
 }

@@ -10,6 +10,7 @@ use crate::episode::{Episode, Strange};
 use crate::event::{Event, Finite, LogRecord, Request, Sample, Timestamp, Value};
 use crate::log::{Ended, Match, Sessions, Stream, TemplateStats, Templates};
 use crate::metric::Row;
+use crate::request::{Context, Traffic};
 use crate::series::{Model, Of, RunningTime, Series, Table};
 use crate::snapshot::{self, SnapshotError};
 use crate::threshold::Budget;
@@ -50,6 +51,7 @@ pub(crate) struct Core {
     templates: Templates,
     stats: Vec<Option<TemplateStats>>,
     sessions: Sessions,
+    traffic: Traffic,
     budget: Budget,
     /// Keys of series with an open episode, in the order of their onsets.
     open: Vec<u64>,
@@ -92,10 +94,14 @@ pub struct Status {
     pub series: u32,
     /// Templates of log lines.
     pub templates: u32,
+    /// Routes of requests.
+    pub routes: u32,
     /// Series that were evicted to stay within the bounds.
     pub evicted_series: u64,
     /// Templates that were evicted to stay within the bounds.
     pub evicted_templates: u64,
+    /// Routes, upstreams and sites of requests that were evicted to stay within the bounds.
+    pub evicted_routes: u64,
     /// Metrics that were left out because their subject has too many.
     pub ignored_metrics: u64,
 }
@@ -123,6 +129,7 @@ impl Detector {
             templates: Templates::new(config.bounds.max_templates.get()),
             stats: Vec::new(),
             sessions: Sessions::new(MOST_SESSIONS),
+            traffic: Traffic::new(),
             budget: Budget::new(),
             open: Vec::new(),
             feedback: BTreeMap::new(),
@@ -177,6 +184,7 @@ impl Detector {
     /// Time goes on, whether or not events come: windows close, sessions time out, silence is noticed.
     pub fn tick(&mut self, now: Timestamp, out: &mut Vec<Report>) {
         if self.core.time.tick(now) {
+            self.in_traffic(out, |traffic, context, out| traffic.advance(now, true, context, out));
             self.time_went_on(out);
         }
     }
@@ -190,6 +198,8 @@ impl Detector {
                 out.push(Report::Anomaly(Box::new(episode.report(Phase::Open, &series.labels))));
             }
         }
+        let rules = self.rules();
+        self.core.traffic.close(&rules, out);
         while let Some(ended) = self.core.sessions.finish() {
             self.session(&ended, out);
         }
@@ -218,6 +228,7 @@ impl Detector {
                     series.episode = None;
                 }
             }
+            self.core.traffic.forget_episodes();
         }
         self.scoring = scoring;
     }
@@ -233,7 +244,9 @@ impl Detector {
             threshold: self.rules().threshold,
             series: self.core.table.len() as u32,
             templates: self.core.templates.len() as u32,
+            routes: self.core.traffic.routes() as u32,
             evicted_series: self.core.table.evicted,
+            evicted_routes: self.core.traffic.evicted,
             ..self.core.status.clone()
         }
     }
@@ -314,8 +327,44 @@ impl Detector {
         }
     }
 
-    fn request(&mut self, request: &Request<'_>, _out: &mut Vec<Report>) -> Verdict {
-        Verdict::learning(Fingerprint(request.subject.key()))
+    fn request(&mut self, request: &Request<'_>, out: &mut Vec<Report>) -> Verdict {
+        let max = self.config.bounds.max_routes.get() as usize;
+        let time = request.time;
+        let said = self.in_traffic(out, |traffic, context, out| {
+            traffic.advance(time, false, context, out);
+            traffic.observe(request, max, context, out)
+        });
+        Verdict {
+            surprise: said.surprise,
+            state: if self.scoring { said.state } else { State::Normal },
+            fingerprint: said.fingerprint,
+            template: None,
+        }
+    }
+
+    /// Lends requests what their decisions need.
+    fn in_traffic<T>(
+        &mut self,
+        out: &mut Vec<Report>,
+        then: impl FnOnce(&mut Traffic, &mut Context<'_>, &mut Vec<Report>) -> T,
+    ) -> T {
+        let rules = self.rules();
+        let Core {
+            traffic,
+            budget,
+            feedback,
+            status,
+            ..
+        } = &mut self.core;
+        let mut context = Context {
+            rules: &rules,
+            budget,
+            answers: &|about| answers(feedback, about),
+            alarms: 0,
+        };
+        let result = then(traffic, &mut context, out);
+        status.alarms += context.alarms;
+        result
     }
 
     /// A line has a verdict of its own, and the first line of a minute has that on the minute before as well.
@@ -454,13 +503,7 @@ impl Detector {
 
     /// What people said of the like of it, in decades.
     fn answers(&self, about: Fingerprint) -> f64 {
-        if self.core.feedback.is_empty() {
-            return 0.0;
-        }
-        self.core
-            .feedback
-            .get(&about.0)
-            .map_or(0.0, |answers| ANSWER * f64::from(*answers))
+        answers(&self.core.feedback, about)
     }
 
     fn rules(&self) -> Rules {
@@ -484,6 +527,7 @@ impl Detector {
             return;
         }
         self.core.minute = minute;
+        self.in_traffic(out, |traffic, context, out| traffic.advance(now, false, context, out));
         while let Some(ended) = self.core.sessions.expire(now) {
             self.session(&ended, out);
         }
@@ -491,6 +535,15 @@ impl Detector {
         self.core.silence(&rules, now, out);
         self.core.end_episodes(&rules, now, out);
     }
+}
+
+fn answers(feedback: &BTreeMap<u64, i8>, about: Fingerprint) -> f64 {
+    if feedback.is_empty() {
+        return 0.0;
+    }
+    feedback
+        .get(&about.0)
+        .map_or(0.0, |answers| ANSWER * f64::from(*answers))
 }
 
 impl Core {

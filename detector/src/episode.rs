@@ -88,6 +88,11 @@ impl Episode {
         quiet > MERGE_SECONDS.max(MERGE_GAPS * usual_gap) || quiet < -WRONG_CLOCK
     }
 
+    /// Its greatest surprise so far.
+    pub(crate) fn surprise(&self) -> f64 {
+        self.surprise
+    }
+
     pub(crate) fn is_silence(&self) -> bool {
         self.kind == Kind::Silence
     }

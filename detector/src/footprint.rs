@@ -20,6 +20,7 @@ pub struct Part {
 const SERIES: (u64, u64) = (16_000, 1_000);
 const METRIC: (u64, u64) = (6_500, 3_700);
 const TEMPLATE: (u64, u64) = (6_000, 900);
+const ROUTE: (u64, u64) = (12_000, 6_000);
 const ANSWER: (u64, u64) = (40, 24);
 const SESSION: (u64, u64) = (2_000, 300);
 const STEP: (u64, u64) = (100, 100);
@@ -31,6 +32,7 @@ pub fn footprint(config: &Config) -> Vec<Part> {
         max_series,
         max_metrics,
         max_templates,
+        max_routes,
     } = &config.bounds;
     let part = |name, count: u64, (most_bytes, usual_bytes)| Part {
         name,
@@ -42,6 +44,7 @@ pub fn footprint(config: &Config) -> Vec<Part> {
         part("series", u64::from(max_series.get()), SERIES),
         part("metrics of all series", u64::from(max_metrics.get()), METRIC),
         part("templates of log lines", u64::from(max_templates.get()), TEMPLATE),
+        part("routes of requests", u64::from(max_routes.get()), ROUTE),
         part("open sessions", crate::detector::MOST_SESSIONS as u64, SESSION),
         part("answers of people", crate::detector::MOST_FEEDBACK as u64, ANSWER),
         part("steps of sessions", crate::log::ALL_STEPS as u64, STEP),

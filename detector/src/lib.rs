@@ -12,6 +12,7 @@ mod footprint;
 mod keys;
 mod log;
 mod metric;
+mod request;
 mod scorer;
 mod series;
 mod snapshot;

@@ -67,12 +67,7 @@ impl Of {
 impl Series {
     pub(crate) fn new(subject: &Subject<'_>, model: Model) -> Self {
         Series {
-            labels: subject
-                .labels()
-                .iter()
-                .take(MOST_LABELS)
-                .map(|label| (shortened(label.name), shortened(label.value)))
-                .collect(),
+            labels: labels_of(subject),
             model,
             pulse: Pulse::new(),
             episode: None,
@@ -80,8 +75,18 @@ impl Series {
     }
 }
 
+/// The labels of a subject, as they are kept to be shown.
+pub(crate) fn labels_of(subject: &Subject<'_>) -> Vec<(String, String)> {
+    subject
+        .labels()
+        .iter()
+        .take(MOST_LABELS)
+        .map(|label| (shortened(label.name), shortened(label.value)))
+        .collect()
+}
+
 /// Labels are for people; the key of a series covers them whole.
-fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     text.get(..text.floor_char_boundary(MAX_LABEL_BYTES))
         .unwrap_or(text)
         .to_owned()
@@ -107,7 +112,7 @@ const FIRST_GAPS: f64 = 30.0;
 const GAPS: f64 = 256.0;
 
 impl Pulse {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Pulse {
             last: None,
             mean: 0.0,

@@ -7,7 +7,7 @@ use crate::config::Bounds;
 
 const MAGIC: &[u8; 8] = b"wpstate\n";
 /// Raised with every change of the state's layout.
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const HEADER: usize = 8 + 2 + 8;
 
 /// A snapshot that cannot be used.
@@ -69,10 +69,10 @@ pub(crate) fn read<T: DeserializeOwned>(bounds: &Bounds, bytes: &[u8]) -> Result
 
 /// Covers what shapes the state; budget and learning are policy and may change between save and load.
 fn digest(bounds: &Bounds) -> u64 {
-    let mut bytes = [0; 12];
+    let mut bytes = [0; 16];
     for (chunk, bound) in bytes
         .chunks_exact_mut(4)
-        .zip([bounds.max_series, bounds.max_metrics, bounds.max_templates])
+        .zip([bounds.max_series, bounds.max_metrics, bounds.max_templates, bounds.max_routes])
     {
         chunk.copy_from_slice(&bound.get().to_le_bytes());
     }

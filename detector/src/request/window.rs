@@ -1,0 +1,187 @@
+//! What happened in ten seconds, and in the windows that end now.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use super::reference::Standing;
+
+/// The length of a slot, in seconds.
+pub(super) const SLOT: i64 = 10;
+
+/// What is kept of the past, in slots: ten minutes. What is older is learned.
+pub(super) const KEPT: usize = 60;
+
+/// The windows that are judged, in slots: one, two, five and ten minutes.
+pub(super) const WINDOWS: [usize; 4] = [6, 12, 30, 60];
+
+/// How far one slot can move a window, in standard deviations of the slot. A deploy or a collection of garbage is
+/// over after a slot or two; trouble goes on, and its slots add up.
+const MOST_OF_A_SLOT: f64 = 3.0;
+
+/// What happened in one slot.
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Slot {
+    pub(super) requests: u32,
+    /// Responses with a status from 500 on, and requests without any response.
+    pub(super) server_errors: u32,
+    pub(super) client_errors: u32,
+    /// Requests whose duration was compared with the usual ones.
+    pub(super) timed: u32,
+    pub(super) slow: u32,
+    pub(super) slow_expected: f32,
+    pub(super) z: f32,
+    pub(super) w: f32,
+    pub(super) ratio: f32,
+    pub(super) sized: u32,
+    pub(super) size_z: f32,
+    pub(super) size_ratio: f32,
+}
+
+impl Slot {
+    pub(super) fn duration(&mut self, standing: &Standing, slow_share: f64) {
+        self.timed += 1;
+        self.slow += u32::from(standing.slow);
+        self.slow_expected += slow_share as f32;
+        self.z += standing.z as f32;
+        self.w += standing.w as f32;
+        self.ratio += standing.ratio as f32;
+    }
+
+    fn take_away(&mut self, part: &Slot) {
+        self.requests = self.requests.saturating_sub(part.requests);
+        self.server_errors = self.server_errors.saturating_sub(part.server_errors);
+        self.client_errors = self.client_errors.saturating_sub(part.client_errors);
+        self.timed = self.timed.saturating_sub(part.timed);
+        self.slow = self.slow.saturating_sub(part.slow);
+        self.slow_expected -= part.slow_expected;
+        self.z -= part.z;
+        self.w -= part.w;
+        self.ratio -= part.ratio;
+        self.sized = self.sized.saturating_sub(part.sized);
+        self.size_z -= part.size_z;
+        self.size_ratio -= part.size_ratio;
+    }
+
+    /// Adds the counts and sums that dispersions are measured on.
+    pub(super) fn join(&mut self, other: &Slot) {
+        self.requests += other.requests;
+        self.server_errors += other.server_errors;
+        self.client_errors += other.client_errors;
+        self.timed += other.timed;
+        self.z += other.z;
+        self.w += other.w;
+        self.sized += other.sized;
+        self.size_z += other.size_z;
+    }
+
+    pub(super) fn size(&mut self, standing: &Standing) {
+        self.sized += 1;
+        self.size_z += standing.z as f32;
+        self.size_ratio += standing.ratio as f32;
+    }
+}
+
+/// The last slots, the newest at the end.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Ring(VecDeque<Slot>);
+
+impl Ring {
+    /// Adds the slot that has closed, and returns the one that is now old enough to be learned.
+    pub(super) fn push(&mut self, slot: Slot) -> Option<Slot> {
+        let old = if self.0.len() >= KEPT { self.0.pop_front() } else { None };
+        self.0.push_back(slot);
+        old
+    }
+
+    /// Sums over the windows that end now, without what some members of a group have their part in; `None` where there
+    /// is not enough past.
+    pub(super) fn windows(&self, without: &[&Ring]) -> [Option<Sums>; WINDOWS.len()] {
+        let mut out = [None; WINDOWS.len()];
+        let mut sums = Sums::default();
+        let mut wanted = WINDOWS.iter().zip(&mut out);
+        let mut next = wanted.next();
+        for (age, slot) in self.0.iter().rev().enumerate() {
+            let mut slot = *slot;
+            for member in without {
+                // All rings end with the same slot; a younger one just has fewer.
+                if let Some(part) = member.0.len().checked_sub(age + 1).and_then(|at| member.0.get(at)) {
+                    slot.take_away(part);
+                }
+            }
+            sums.add(&slot);
+            if let Some((length, place)) = &mut next
+                && sums.slots >= **length as f64
+            {
+                **place = Some(sums);
+                next = wanted.next();
+            }
+        }
+        out
+    }
+
+    /// Nothing came in the last ten minutes.
+    pub(super) fn is_idle(&self) -> bool {
+        self.0.iter().all(|slot| slot.requests == 0)
+    }
+
+    /// The slot that is learned next, once the ring is full.
+    pub(super) fn oldest(&self) -> Option<&Slot> {
+        (self.0.len() >= KEPT).then(|| self.0.front()).flatten()
+    }
+
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+/// Sums over a window.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Sums {
+    pub(super) slots: f64,
+    pub(super) requests: f64,
+    pub(super) server_errors: f64,
+    pub(super) client_errors: f64,
+    /// Slots with errors.
+    pub(super) server_slots: f64,
+    pub(super) client_slots: f64,
+    pub(super) timed: f64,
+    pub(super) slow: f64,
+    pub(super) slow_expected: f64,
+    pub(super) slow_slots: f64,
+    pub(super) z: f64,
+    pub(super) w: f64,
+    pub(super) ratio: f64,
+    pub(super) sized: f64,
+    pub(super) size_z: f64,
+    pub(super) size_ratio: f64,
+}
+
+/// A sum of standardised values, as far as one slot may move a window.
+fn bounded(sum: f32, count: u32) -> f64 {
+    let root = libm::sqrt(f64::from(count));
+    let most = MOST_OF_A_SLOT * root;
+    f64::from(sum).clamp(-most, most)
+}
+
+impl Sums {
+    pub(super) fn add(&mut self, slot: &Slot) {
+        self.slots += 1.0;
+        self.requests += f64::from(slot.requests);
+        self.server_errors += f64::from(slot.server_errors);
+        self.client_errors += f64::from(slot.client_errors);
+        self.server_slots += f64::from(u8::from(slot.server_errors > 0));
+        self.client_slots += f64::from(u8::from(slot.client_errors > 0));
+        self.timed += f64::from(slot.timed);
+        let expected = f64::from(slot.slow_expected);
+        self.slow += f64::from(slot.slow).min(expected + MOST_OF_A_SLOT * libm::sqrt(expected.max(0.0)) + 1.0);
+        self.slow_expected += f64::from(slot.slow_expected);
+        self.slow_slots += f64::from(u8::from(slot.slow > 0));
+        self.z += bounded(slot.z, slot.timed);
+        self.w += bounded(slot.w, slot.timed);
+        self.ratio += f64::from(slot.ratio);
+        self.sized += f64::from(slot.sized);
+        self.size_z += bounded(slot.size_z, slot.sized);
+        self.size_ratio += f64::from(slot.size_ratio);
+    }
+}
