@@ -50,6 +50,11 @@ pub(super) struct Evidence {
 const LEAST_OF_REST: f64 = 10.0;
 
 impl Evidence {
+    /// It is seen in one of the windows up to two minutes.
+    pub(super) fn is_recent(&self) -> bool {
+        self.window < 2
+    }
+
     /// How large the same change is in what is left of a group, whose own usual rate of requests in a slot is given
     /// beside that of the member that was left out; `None` when too little is left to tell.
     pub(super) fn effect_in(&self, rest: &Sums, group: Option<f64>, member: Option<f64>) -> Option<f64> {

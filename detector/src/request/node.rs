@@ -443,6 +443,8 @@ impl Known {
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Looks {
     of: [Option<Evidence>; Family::COUNT],
+    /// The greatest nominal surprise of each family in the windows up to two minutes.
+    recent: [f64; Family::COUNT],
     /// The window that is being looked at.
     window: usize,
 }
@@ -451,6 +453,11 @@ impl Looks {
     fn offer(&mut self, mut evidence: Evidence) {
         evidence.surprise = (evidence.surprise - LOOKS_AT_ONCE).max(0.0);
         evidence.window = self.window;
+        if evidence.is_recent()
+            && let Some(recent) = self.recent.get_mut(evidence.family as usize)
+        {
+            *recent = recent.max(evidence.surprise);
+        }
         if let Some(place) = self.of.get_mut(evidence.family as usize)
             && place.is_none_or(|best| evidence.surprise > best.surprise)
         {
@@ -460,6 +467,11 @@ impl Looks {
 
     pub(super) fn of(&self, family: Family) -> Option<&Evidence> {
         self.of.get(family as usize)?.as_ref()
+    }
+
+    /// The greatest nominal surprise in the windows up to two minutes.
+    pub(super) fn recent(&self, family: Family) -> f64 {
+        self.recent.get(family as usize).copied().unwrap_or(0.0)
     }
 
     /// Nothing is said of how many requests came.

@@ -456,11 +456,23 @@ impl Traffic {
             attribute(&mut whole, &all, &mut groups, &site.node, |member| {
                 upstreams.at(member.at).map(|upstream| &upstream.node)
             });
-            // As long as a group is in trouble, and its windows remember it, its members are not news.
+            // As long as a group is in trouble, and its windows remember it, its members are not news, unless they are
+            // in new trouble that the group is not.
+            let strange = context.rules.threshold - HYSTERESIS;
             for (group, own) in groups.iter().zip(&parts) {
-                let trouble = upstreams.at(group.at).and_then(|upstream| upstream.node.trouble());
+                let Some((upstream, family)) = upstreams
+                    .at(group.at)
+                    .and_then(|upstream| Some((upstream, upstream.node.trouble()?.0)))
+                else {
+                    continue;
+                };
+                let over = upstream.node.measured(group.looks.recent(family)) < strange;
                 for member in own {
-                    if let (Some(member), Some((family, _))) = (members.get_mut(*member), trouble) {
+                    let Some(member) = members.get_mut(*member) else { continue };
+                    let recent = routes
+                        .at(member.at)
+                        .map_or(0.0, |route| route.node.measured(member.looks.recent(family)));
+                    if !over || recent < strange + HYSTERESIS {
                         member.covered.add(family);
                     }
                 }
@@ -789,7 +801,17 @@ fn decide(
         level: None,
     };
     node.surprise = surprise;
-    if surprise >= context.rules.threshold - HYSTERESIS {
+    let strange = surprise >= context.rules.threshold - HYSTERESIS;
+    if let (Some((evidence, _)), Some(before), true) = (strongest, node.family, strange)
+        && evidence.family != before
+        && evidence.is_recent()
+        && node.measured(member.looks.recent(before)) < context.rules.threshold - HYSTERESIS
+        && let Some(over) = node.episode.take()
+    {
+        // Other trouble than before, which only the long windows remember, is an episode of its own.
+        context.rules.report(&over, Phase::End, &node.labels, out);
+    }
+    if strange {
         node.family = strongest.map(|(evidence, _)| evidence.family);
     }
     node.pulse.event(end);
