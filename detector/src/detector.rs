@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::decide::{Rules, Step};
 use crate::episode::{Episode, Strange};
 use crate::event::{Event, Finite, LogRecord, Request, Sample, Timestamp, Value};
+use crate::limit;
 use crate::log::{Ended, Match, Sessions, Stream, TemplateStats, Templates};
 use crate::metric::Row;
 use crate::series::{Model, Of, RunningTime, Series, Table};
@@ -254,6 +255,8 @@ impl Detector {
         let answers = self.answers(fingerprint);
         let rules = self.rules();
         let max = self.config.bounds.max_metrics.get() as usize;
+        let numbers = sample.values.iter().map(|value| (value.metric, value.value));
+        let hits = self.config.rules.hits(&sample.subject, numbers);
         let core = &mut self.core;
         let (series, evicted) = core
             .table
@@ -285,11 +288,19 @@ impl Detector {
             surprise,
             fingerprint,
             level: None,
+            above_limit: limit::farthest(&hits),
         };
         // An answer moves the surprise, and with it where the counterfactual has to come to.
         let target = rules.threshold - answers;
-        let step = rules.decide(episode, labels, &event, pulse, out, || {
-            row.explain(sample.time, sample.values, surprise, target)
+        let step = rules.decide(episode, labels, &event, pulse, out, |total| {
+            if hits.is_empty() {
+                return row.explain(sample.time, sample.values, total, target);
+            }
+            let beyond = surprise - rules.threshold;
+            let lowered = limit::at_limits(sample.values, &hits);
+            let models = (beyond > 0.0).then(|| row.explain(sample.time, &lowered, beyond, target).1);
+            let clears = row.clone().assess(sample.time, &lowered, max).surprise < target;
+            limit::explain(&hits, total, clears, models)
         });
         if let Some(weight) = step.weight {
             row.learn(sample.time, sample.values, weight);
@@ -303,8 +314,8 @@ impl Detector {
             rules.report_evicted(&evicted, out);
         }
         Verdict {
-            surprise,
-            state: if assessment.learning {
+            surprise: step.surprise,
+            state: if assessment.learning && event.above_limit.is_none() {
                 State::Learning
             } else {
                 step.state
@@ -371,6 +382,8 @@ impl Detector {
         // The same template in another service's log is another matter.
         let fingerprint = Fingerprint(key ^ template);
         let answers = self.answers(fingerprint);
+        let numbers = record.fields.iter().map(|value| (value.metric, value.value));
+        let hits = self.config.rules.hits(&record.subject, numbers);
         let core = &mut self.core;
         core.status.evicted_templates += found.map_or(0, |found| u64::from(found.evicted));
         let (series, evicted) = core.table.get_or_insert(key, || {
@@ -419,10 +432,19 @@ impl Detector {
             surprise,
             fingerprint,
             level: Some(level),
+            above_limit: limit::farthest(&hits),
         };
         let text = found.map(|found| core.templates.text(found.index));
-        let step = rules.decide(episode, labels, &event, pulse, out, || {
-            stream.explain(record.level, stats, text, &assessment, surprise)
+        let step = rules.decide(episode, labels, &event, pulse, out, |total| {
+            if hits.is_empty() {
+                return stream.explain(record.level, stats, text, &assessment, total);
+            }
+            let beyond = (surprise - rules.threshold).max(0.0);
+            let (_, mut models) = stream.explain(record.level, stats, text, &assessment, beyond);
+            if beyond == 0.0 {
+                models.contributions.clear();
+            }
+            limit::explain(&hits, total, surprise < rules.threshold, Some(models))
         });
         if let Some(weight) = step.weight {
             stream.learn(record.level, &assessment, weight);
@@ -435,7 +457,7 @@ impl Detector {
             self.session(&ended, out);
         }
         Verdict {
-            surprise,
+            surprise: step.surprise,
             state: step.state,
             fingerprint,
             template: found.map(|found| found.index),
@@ -511,8 +533,10 @@ impl Core {
             self.open.push(key);
             if rules.scoring {
                 self.status.alarms += 1;
-                self.budget.alarm();
             }
+        }
+        if step.charged {
+            self.budget.alarm();
         }
         self.budget.event(time, rules.alarms_per_day);
         if let Some(series) = evicted {
@@ -554,6 +578,7 @@ impl Core {
                 surprise,
                 fingerprint: Fingerprint(key),
                 level: None,
+                above_limit: None,
             };
             let begun = Episode::begin(
                 &event,

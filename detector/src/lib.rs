@@ -10,6 +10,7 @@ mod episode;
 mod event;
 mod footprint;
 mod keys;
+mod limit;
 mod log;
 mod metric;
 mod scorer;
@@ -23,6 +24,7 @@ pub use config::{AlarmRate, Bounds, Config, ConfigError, Learning, Minutes};
 pub use detector::{Detector, Report, Status};
 pub use event::{Event, Finite, Label, Level, LogRecord, Request, Sample, Subject, Timestamp, Value};
 pub use footprint::{Part, footprint};
+pub use limit::HardLimits;
 pub use scorer::{
     Answer, Document, Emit, Input, Interval, Line, OpenError, Problem, Role, RowVerdict, Scorer, SessionVerdict,
 };
