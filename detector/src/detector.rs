@@ -8,6 +8,7 @@ use crate::config::Config;
 use crate::decide::{Rules, Step};
 use crate::episode::{Episode, Strange};
 use crate::event::{Event, Finite, LogRecord, Request, Sample, Timestamp, Value};
+use crate::feature;
 use crate::limit;
 use crate::log::{Ended, Match, Sessions, Stream, TemplateStats, Templates};
 use crate::metric::Row;
@@ -299,8 +300,15 @@ impl Detector {
             let beyond = surprise - rules.threshold;
             let lowered = limit::at_limits(sample.values, &hits);
             let models = (beyond > 0.0).then(|| row.explain(sample.time, &lowered, beyond, target).1);
-            let clears = row.clone().assess(sample.time, &lowered, max).surprise < target;
-            limit::explain(&hits, total, clears, models)
+            // The row that was assessed last has to stay as it is: what is only tried, is tried on a copy.
+            let mut copy = row.clone();
+            let clears = copy.assess(sample.time, &lowered, max).surprise < target;
+            let (kind, mut explanation) = limit::explain(&hits, total, clears, models);
+            if let Some(first) = sample.values.iter().find(|value| limit::is_first(&hits, value.metric)) {
+                copy.assess(sample.time, &[*first], max);
+                explanation.features = copy.explain(sample.time, &[*first], 0.0, f64::INFINITY).1.features;
+            }
+            (kind, explanation)
         });
         if let Some(weight) = step.weight {
             row.learn(sample.time, sample.values, weight);
@@ -435,15 +443,19 @@ impl Detector {
             above_limit: limit::farthest(&hits),
         };
         let text = found.map(|found| core.templates.text(found.index));
+        let features = || feature::of_line(Some(level), record.message, record.fields);
         let step = rules.decide(episode, labels, &event, pulse, out, |total| {
             if hits.is_empty() {
-                return stream.explain(record.level, stats, text, &assessment, total);
+                let (kind, mut explanation) = stream.explain(record.level, stats, text, &assessment, total);
+                explanation.features = features();
+                return (kind, explanation);
             }
             let beyond = (surprise - rules.threshold).max(0.0);
             let (_, mut models) = stream.explain(record.level, stats, text, &assessment, beyond);
             if beyond == 0.0 {
                 models.contributions.clear();
             }
+            models.features = features();
             limit::explain(&hits, total, surprise < rules.threshold, Some(models))
         });
         if let Some(weight) = step.weight {

@@ -8,7 +8,7 @@ use crate::event::{Level, Timestamp};
 use crate::limit;
 use crate::series::WRONG_CLOCK;
 use crate::verdict::{
-    Anomaly, Contribution, Expected, Explanation, Fingerprint, Kind, Observation, Phase, Severity, score,
+    Anomaly, AnomalyType, Contribution, Expected, Explanation, Fingerprint, Kind, Observation, Phase, Severity, score,
 };
 
 /// An open episode.
@@ -123,6 +123,7 @@ impl Episode {
             timestamp: self.onset,
             subject: labels.iter().cloned().collect::<BTreeMap<_, _>>(),
             kind: self.kind,
+            anomaly_type: AnomalyType::of(self.kind, &self.explanation),
             severity: self.severity,
             score: score(self.surprise),
             surprise: self.surprise,
@@ -205,8 +206,7 @@ impl Explanation {
                 },
                 unit: Some("s".to_owned()),
             }],
-            counterfactual: Vec::new(),
-            template: None,
+            ..Explanation::default()
         }
     }
 }

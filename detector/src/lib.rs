@@ -8,6 +8,7 @@ mod decide;
 mod detector;
 mod episode;
 mod event;
+pub mod feature;
 mod footprint;
 mod keys;
 mod limit;
@@ -30,6 +31,6 @@ pub use scorer::{
 };
 pub use snapshot::SnapshotError;
 pub use verdict::{
-    Anomaly, Contribution, Expected, Explanation, Fingerprint, Kind, Label as FeedbackLabel, Observation, Phase,
-    Severity, State, Substitution, Verdict, score,
+    Anomaly, AnomalyType, Contribution, Expected, Explanation, Fingerprint, Kind, Label as FeedbackLabel, Observation,
+    Phase, Severity, State, Substitution, Verdict, score,
 };

@@ -106,6 +106,11 @@ pub(crate) fn farthest(hits: &[Hit<'_>]) -> Option<f64> {
     hits.first().map(|hit| excess(hit.observed, hit.limit))
 }
 
+/// Whether this is the number that explains the event.
+pub(crate) fn is_first(hits: &[Hit<'_>], name: &str) -> bool {
+    hits.first().is_some_and(|hit| hit.of == name)
+}
+
 /// The values of a row with those that are above their limits brought down to them.
 pub(crate) fn at_limits<'a>(values: &[Value<'a>], hits: &[Hit<'_>]) -> Vec<Value<'a>> {
     let lowered = |value: &Value<'a>| {
