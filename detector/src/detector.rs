@@ -11,7 +11,7 @@ use crate::event::{Event, Finite, LogRecord, Request, Sample, Timestamp, Value};
 use crate::feature;
 use crate::limit;
 use crate::log::{Ended, Match, Sessions, Stream, TemplateStats, Templates};
-use crate::metric::Row;
+use crate::metric::{Row, is_counter};
 use crate::series::{Model, Of, RunningTime, Series, Table};
 use crate::snapshot::{self, SnapshotError};
 use crate::threshold::Budget;
@@ -307,6 +307,10 @@ impl Detector {
             if let Some(first) = sample.values.iter().find(|value| limit::is_first(&hits, value.metric)) {
                 copy.assess(sample.time, &[*first], max);
                 explanation.features = copy.explain(sample.time, &[*first], 0.0, f64::INFINITY).1.features;
+                // The first value of all has nothing before it; of a counter it is not yet a rate.
+                if explanation.features.is_empty() && !is_counter(first.metric) {
+                    explanation.features = feature::of_window(first.metric, &[(sample.time, first.value.value())]);
+                }
             }
             (kind, explanation)
         });

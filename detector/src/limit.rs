@@ -21,7 +21,8 @@ const SERVICE: &str = "service";
 /// Limits of all services together.
 const MOST_LIMITS: usize = 1_000;
 
-/// Limits that are named as evidence of one event; a counterfactual names them all.
+/// Limits that are named of one event. A counterfactual that leaves some out would be wrong, so that there is none
+/// where there are more.
 const MOST_NAMED: usize = 5;
 
 /// Hard limits by service: a service that has an entry uses it and nothing else, every other one uses `__default__`.
@@ -165,7 +166,7 @@ fn counterfactual(hits: &[Hit<'_>], clears: bool, models: &[Substitution]) -> Ve
     let impossible = models
         .iter()
         .any(|other| limit(&other.of).is_some_and(|limit| other.value > limit));
-    if !clears && (models.is_empty() || impossible) {
+    if hits.len() > MOST_NAMED || !clears && (models.is_empty() || impossible) {
         return Vec::new();
     }
     let models = if clears { &[] } else { models };

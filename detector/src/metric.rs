@@ -7,4 +7,4 @@ mod row;
 mod unit;
 
 pub(crate) use row::Row;
-pub(crate) use unit::unit;
+pub(crate) use unit::{is_counter, unit};

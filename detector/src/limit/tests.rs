@@ -4,8 +4,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::{
-    Anomaly, Config, Detector, Event, FeedbackLabel, Label, Learning, Level, LogRecord, Phase, Report, Sample, State,
-    Timestamp, Verdict,
+    Anomaly, AnomalyType, Config, Detector, Event, FeedbackLabel, Label, Learning, Level, LogRecord, Phase, Report,
+    Sample, State, Timestamp, Verdict,
 };
 
 /// The example of the documentation.
@@ -170,6 +170,8 @@ fn the_limit_explains_what_is_above_it() {
         panic!("one value to change")
     };
     assert_eq!((fine.of.as_str(), fine.value), ("cpu_usage_percent", 95.0));
+    assert_eq!(alarm.explanation.features["cpu_usage_percent_max"], 98.0);
+    assert_eq!(alarm.anomaly_type, AnomalyType::Performance);
 }
 
 #[test]
@@ -277,6 +279,61 @@ fn a_limit_that_is_reached_in_an_open_episode_is_said() {
 }
 
 #[test]
+fn a_line_above_its_limit_says_so_with_its_features() {
+    let mut watch = Watch::new(RULES);
+    let fields = [("response_time", 1600.0), ("memory_usage", 12.0)];
+    watch.line("web_server", Level::Warn, "Database connection slow", &fields);
+    let [alarm] = watch.anomalies()[..] else {
+        panic!("one alarm")
+    };
+    assert_eq!((alarm.kind, alarm.anomaly_type), (Kind::Rule, AnomalyType::Performance));
+    assert_eq!(alarm.explanation.template.as_deref(), Some("Database connection slow"));
+    assert_eq!(alarm.explanation.counterfactual[0].value, 1500.0);
+    let features: Vec<f64> = alarm.explanation.features.values().copied().collect();
+    assert_eq!(features, [1.0, 3.0, 12.0, 24.0, 1600.0]);
+    // A line that is strange besides, and one that is only strange.
+    watch.line(
+        "web_server",
+        Level::Fatal,
+        "Database corrupt",
+        &[("response_time", 1600.0)],
+    );
+    watch.line("cart", Level::Fatal, "Database corrupt", &[("response_time", 1600.0)]);
+    watch.detector.close(&mut watch.reports);
+    let [_, strange, both, _] = watch.anomalies()[..] else {
+        panic!("{:#?}", watch.anomalies())
+    };
+    assert_eq!(
+        (strange.kind, strange.anomaly_type),
+        (Kind::LogSeverity, AnomalyType::Error)
+    );
+    assert_eq!(strange.explanation.features["level_severity"], 5.0);
+    assert_eq!(
+        (both.kind, both.explanation.contributions[0].model.as_str()),
+        (Kind::Rule, "rule")
+    );
+    assert!(
+        both.explanation.contributions.len() > 1 && both.explanation.counterfactual.is_empty(),
+        "{both:#?}"
+    );
+    assert!((parts(both) - both.surprise).abs() < 1e-9);
+}
+
+/// What is left out of a counterfactual would make it wrong.
+#[test]
+fn with_more_limits_than_are_named_there_is_no_counterfactual() {
+    let names: Vec<String> = (0..6).map(|n| format!("m{n}")).collect();
+    let limits: Vec<String> = names.iter().map(|name| format!(r#""{name}": 1"#)).collect();
+    let mut watch = Watch::new(&format!(r#"{{"rules": {{"__default__": {{{}}}}}}}"#, limits.join(",")));
+    let values: Vec<(&str, f64)> = names.iter().map(|name| (name.as_str(), 2.0)).collect();
+    watch.row(None, &values);
+    let alarm = watch.anomalies()[0];
+    assert_eq!(alarm.explanation.contributions.len(), 5);
+    assert!(alarm.explanation.counterfactual.is_empty());
+    assert!((parts(alarm) - alarm.surprise).abs() < 1e-9);
+}
+
+#[test]
 fn limits_hold_while_nothing_is_learned_and_whatever_people_said() {
     let mut watch = Watch::new(RULES);
     for _ in 0..100 {
@@ -330,10 +387,8 @@ fn mistakes_are_named_where_they_are() {
         assert_eq!(error.field.as_deref(), Some(field), "{error}");
         assert!(error.message.contains(message), "{error}");
     }
-    let plain = BTreeMap::from([("a".to_owned(), BTreeMap::from([("b".to_owned(), f64::NAN)]))]);
-    let infinite = serde::de::value::MapDeserializer::<_, serde::de::value::Error>::new(
-        plain.into_iter().map(|(name, _)| (name, f64::INFINITY)),
-    );
+    let infinite =
+        serde::de::value::MapDeserializer::<_, serde::de::value::Error>::new([("b", f64::INFINITY)].into_iter());
     let error = Named::<Limit>::deserialize(infinite).unwrap_err();
     assert!(error.to_string().contains("inf is not a limit"), "{error}");
 }

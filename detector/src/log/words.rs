@@ -140,7 +140,7 @@ pub(crate) fn worst(text: &str) -> Option<(Level, &str)> {
 }
 
 /// The words that sound like an error or worse, or are `also` about errors, and are not taken back.
-pub(crate) fn errors<'a>(text: &'a str, also: impl Fn(&str) -> bool) -> impl Iterator<Item = &'a str> {
+pub(crate) fn errors(text: &str, also: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
     let mut negated = false;
     text.split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())
