@@ -120,6 +120,39 @@ fn metrics_that_fill_everything_that_can_be_kept_of_them() {
     });
 }
 
+/// Everything is above its limit, with names of all sizes.
+#[test]
+fn metrics_above_their_limits() {
+    let names: Vec<String> = (0..METRICS).map(|n| format!("{}{n}", "m".repeat(240))).collect();
+    let limits: Vec<String> = names.iter().map(|name| format!(r#""{name}": 1e-9"#)).collect();
+    let config = Config::from_json(&format!(
+        r#"{{
+            "bounds": {{"max_series": {SERIES}, "max_metrics": {METRICS}, "max_templates": {TEMPLATES}}},
+            "rules": {{"__default__": {{{}}}}}
+        }}"#,
+        limits.join(",")
+    ))
+    .unwrap();
+    let labels: Vec<(String, String)> = (0..20)
+        .map(|n| (format!("{n}{}", "l".repeat(400)), "v".repeat(400)))
+        .collect();
+    let mut random = Random::new(8);
+    let held = held(&config, |watch| {
+        for n in 0..20_000_u64 {
+            watch.time += 31;
+            let service = (n % u64::from(SERIES)).to_string();
+            let own = names.iter().skip((n % u64::from(SERIES)) as usize * 4).take(4);
+            let values: Vec<(&str, f64)> = own.map(|name| (name.as_str(), random.heavy() * 1e3)).collect();
+            let mut labels: Vec<(&str, &str)> = labels.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+            labels.push(("service", &service));
+            watch.row(&labels, &values);
+        }
+    });
+    let allowed = total(&config, &["series", "metrics", "limits"]);
+    println!("limits: {held} bytes, {allowed} allowed");
+    assert!(held <= allowed, "{held} bytes are held, and {allowed} allowed");
+}
+
 #[test]
 fn every_line_a_new_template() {
     let mut random = Random::new(3);

@@ -26,7 +26,7 @@ use proptest::test_runner::RngSeed;
 use random::Random;
 use watchpost_detector::wire::Format;
 use watchpost_detector::{
-    Anomaly, Config, Detector, Emit, FeedbackLabel, Fingerprint, Input, Level, Line, Observation, Phase, Report,
+    Anomaly, Config, Detector, Emit, FeedbackLabel, Fingerprint, Input, Kind, Level, Line, Observation, Phase, Report,
     Scorer, Severity, SnapshotError, State, Substitution, Timestamp, Verdict, score,
 };
 use world::{Happening, MINUTE, World};

@@ -4,6 +4,8 @@ use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use crate::limit::HardLimits;
+
 /// The configuration of a detector. The defaults need no tuning; most users write nothing.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -18,6 +20,8 @@ pub struct Config {
     pub accept_after_minutes: Minutes,
     /// Limits on memory.
     pub bounds: Bounds,
+    /// Numbers that are anomalous above a limit, by service; `__default__` for every other service.
+    pub rules: HardLimits,
 }
 
 impl Config {

@@ -26,9 +26,14 @@ pub(crate) struct Rules {
 /// What was decided.
 pub(crate) struct Step {
     pub(crate) state: State,
+    /// The surprise of the event: what the models found, and at least the threshold where it is above a hard limit.
+    pub(crate) surprise: f64,
     /// How much is learned from the event.
     pub(crate) weight: Option<f64>,
     pub(crate) opened: bool,
+    /// The models would have raised an alarm, so that the budget of false alarms is charged. It is not charged for
+    /// what a person set.
+    pub(crate) charged: bool,
     pub(crate) closed: bool,
     /// The episode lasted so long that its level is normal from now on.
     pub(crate) accepted: bool,
@@ -48,16 +53,18 @@ impl Rules {
         event: &Strange,
         pulse: &mut Pulse,
         out: &mut Vec<Report>,
-        explain: impl FnOnce() -> (Kind, Explanation),
+        explain: impl FnOnce(f64) -> (Kind, Explanation),
     ) -> Step {
         let mut step = Step {
             state: State::Normal,
+            surprise: event.surprise,
             weight: match self.learning {
                 // History is given to be learned from, whatever is done later.
                 Learning::Frozen if self.scoring => None,
                 Learning::Frozen | Learning::Guarded | Learning::Open => Some(1.0),
             },
             opened: false,
+            charged: false,
             closed: false,
             accepted: false,
         };
@@ -65,9 +72,15 @@ impl Rules {
         if !self.scoring {
             return step;
         }
+        if event.above_limit.is_some() {
+            step.surprise = step.surprise.max(self.threshold);
+        }
         if let Some(open) = episode {
             let over = open.is_over(event.time, pulse.every()) || spoke && open.is_silence();
-            step.accepted = !over && open.age(event.time) >= self.accept_after.max(LEAST_VALUES * pulse.every());
+            // What is above a hard limit does not become normal by lasting.
+            step.accepted = !over
+                && event.above_limit.is_none()
+                && open.age(event.time) >= self.accept_after.max(LEAST_VALUES * pulse.every());
             if over || step.accepted {
                 self.report(open, Phase::End, labels, out);
                 *episode = None;
@@ -75,13 +88,16 @@ impl Rules {
             }
         }
         if let Some(open) = episode {
-            if event.surprise >= self.threshold - HYSTERESIS {
+            if step.surprise >= self.threshold - HYSTERESIS {
+                step.charged =
+                    open.is_limits_only() && event.surprise > open.surprise() && event.surprise >= self.threshold;
                 open.add(event, explain);
                 step.state = State::Anomalous { onset: false };
             }
-        } else if event.surprise >= self.threshold && !step.accepted {
-            let (kind, explanation) = explain();
+        } else if step.surprise >= self.threshold && !step.accepted {
+            let (kind, explanation) = explain(step.surprise);
             let begun = Episode::begin(event, self.threshold, kind, explanation);
+            step.charged = event.surprise >= self.threshold;
             self.report(&begun, Phase::Onset, labels, out);
             *episode = Some(Box::new(begun));
             step.opened = true;

@@ -8,8 +8,10 @@ use crate::config::Config;
 use crate::decide::{Rules, Step};
 use crate::episode::{Episode, Strange};
 use crate::event::{Event, Finite, LogRecord, Request, Sample, Timestamp, Value};
+use crate::feature;
+use crate::limit;
 use crate::log::{Ended, Match, Sessions, Stream, TemplateStats, Templates};
-use crate::metric::Row;
+use crate::metric::{Row, is_counter};
 use crate::request::{Context, Traffic};
 use crate::series::{Model, Of, RunningTime, Series, Table};
 use crate::snapshot::{self, SnapshotError};
@@ -267,6 +269,8 @@ impl Detector {
         let answers = self.answers(fingerprint);
         let rules = self.rules();
         let max = self.config.bounds.max_metrics.get() as usize;
+        let numbers = sample.values.iter().map(|value| (value.metric, value.value));
+        let hits = self.config.rules.hits(&sample.subject, numbers);
         let core = &mut self.core;
         let (series, evicted) = core
             .table
@@ -298,11 +302,30 @@ impl Detector {
             surprise,
             fingerprint,
             level: None,
+            above_limit: limit::farthest(&hits),
         };
         // An answer moves the surprise, and with it where the counterfactual has to come to.
         let target = rules.threshold - answers;
-        let step = rules.decide(episode, labels, &event, pulse, out, || {
-            row.explain(sample.time, sample.values, surprise, target)
+        let step = rules.decide(episode, labels, &event, pulse, out, |total| {
+            if hits.is_empty() {
+                return row.explain(sample.time, sample.values, total, target);
+            }
+            let beyond = surprise - rules.threshold;
+            let lowered = limit::at_limits(sample.values, &hits);
+            let models = (beyond > 0.0).then(|| row.explain(sample.time, &lowered, beyond, target).1);
+            // The row that was assessed last has to stay as it is: what is only tried, is tried on a copy.
+            let mut copy = row.clone();
+            let clears = copy.assess(sample.time, &lowered, max).surprise < target;
+            let (kind, mut explanation) = limit::explain(&hits, total, clears, models);
+            if let Some(first) = sample.values.iter().find(|value| limit::is_first(&hits, value.metric)) {
+                copy.assess(sample.time, &[*first], max);
+                explanation.features = copy.explain(sample.time, &[*first], 0.0, f64::INFINITY).1.features;
+                // The first value of all has nothing before it; of a counter it is not yet a rate.
+                if explanation.features.is_empty() && !is_counter(first.metric) {
+                    explanation.features = feature::of_window(first.metric, &[(sample.time, first.value.value())]);
+                }
+            }
+            (kind, explanation)
         });
         if let Some(weight) = step.weight {
             row.learn(sample.time, sample.values, weight);
@@ -316,8 +339,8 @@ impl Detector {
             rules.report_evicted(&evicted, out);
         }
         Verdict {
-            surprise,
-            state: if assessment.learning {
+            surprise: step.surprise,
+            state: if assessment.learning && event.above_limit.is_none() {
                 State::Learning
             } else {
                 step.state
@@ -329,10 +352,10 @@ impl Detector {
 
     fn request(&mut self, request: &Request<'_>, out: &mut Vec<Report>) -> Verdict {
         let max = self.config.bounds.max_routes.get() as usize;
-        let time = request.time;
+        let hits = self.config.rules.hits(&request.subject, limit::of_request(request));
         let said = self.in_traffic(out, |traffic, context, out| {
-            traffic.advance(time, false, context, out);
-            traffic.observe(request, max, context, out)
+            traffic.advance(request.time, false, context, out);
+            traffic.observe(request, &hits, max, context, out)
         });
         Verdict {
             surprise: said.surprise,
@@ -420,6 +443,8 @@ impl Detector {
         // The same template in another service's log is another matter.
         let fingerprint = Fingerprint(key ^ template);
         let answers = self.answers(fingerprint);
+        let numbers = record.fields.iter().map(|value| (value.metric, value.value));
+        let hits = self.config.rules.hits(&record.subject, numbers);
         let core = &mut self.core;
         core.status.evicted_templates += found.map_or(0, |found| u64::from(found.evicted));
         let (series, evicted) = core.table.get_or_insert(key, || {
@@ -468,10 +493,23 @@ impl Detector {
             surprise,
             fingerprint,
             level: Some(level),
+            above_limit: limit::farthest(&hits),
         };
         let text = found.map(|found| core.templates.text(found.index));
-        let step = rules.decide(episode, labels, &event, pulse, out, || {
-            stream.explain(record.level, stats, text, &assessment, surprise)
+        let features = || feature::of_line(Some(level), record.message, record.fields);
+        let step = rules.decide(episode, labels, &event, pulse, out, |total| {
+            if hits.is_empty() {
+                let (kind, mut explanation) = stream.explain(record.level, stats, text, &assessment, total);
+                explanation.features = features();
+                return (kind, explanation);
+            }
+            let beyond = (surprise - rules.threshold).max(0.0);
+            let (_, mut models) = stream.explain(record.level, stats, text, &assessment, beyond);
+            if beyond == 0.0 {
+                models.contributions.clear();
+            }
+            models.features = features();
+            limit::explain(&hits, total, surprise < rules.threshold, Some(models))
         });
         if let Some(weight) = step.weight {
             stream.learn(record.level, &assessment, weight);
@@ -484,7 +522,7 @@ impl Detector {
             self.session(&ended, out);
         }
         Verdict {
-            surprise,
+            surprise: step.surprise,
             state: step.state,
             fingerprint,
             template: found.map(|found| found.index),
@@ -564,8 +602,10 @@ impl Core {
             self.open.push(key);
             if rules.scoring {
                 self.status.alarms += 1;
-                self.budget.alarm();
             }
+        }
+        if step.charged {
+            self.budget.alarm();
         }
         self.budget.event(time, rules.alarms_per_day);
         if let Some(series) = evicted {
@@ -607,6 +647,7 @@ impl Core {
                 surprise,
                 fingerprint: Fingerprint(key),
                 level: None,
+                above_limit: None,
             };
             let begun = Episode::begin(
                 &event,

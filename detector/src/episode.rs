@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Level, Timestamp};
+use crate::limit;
 use crate::series::WRONG_CLOCK;
 use crate::verdict::{
-    Anomaly, Contribution, Expected, Explanation, Fingerprint, Kind, Observation, Phase, Severity, score,
+    Anomaly, AnomalyType, Contribution, Expected, Explanation, Fingerprint, Kind, Observation, Phase, Severity, score,
 };
 
 /// An open episode.
@@ -35,6 +36,8 @@ pub(crate) struct Strange {
     pub(crate) surprise: f64,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) level: Option<Level>,
+    /// How far a number of it is above its hard limit, as a share of that: it is anomalous whatever its surprise is.
+    pub(crate) above_limit: Option<f64>,
 }
 
 /// Two strange times belong to the same episode when there are at most so many seconds, or so many usual gaps
@@ -51,7 +54,8 @@ impl Episode {
             onset: event.time,
             last: event.time,
             peak: event.time,
-            surprise: event.surprise,
+            // By decree: a limit that a person set is as surprising as the threshold at least.
+            surprise: event.surprise.max(threshold),
             threshold,
             events: 1,
             kind,
@@ -64,15 +68,20 @@ impl Episode {
         episode
     }
 
-    /// Adds an event. The explanation is made only when the event is the strangest so far.
-    pub(crate) fn add(&mut self, event: &Strange, explain: impl FnOnce() -> (Kind, Explanation)) {
+    /// Adds an event. The explanation is made only when the event is the strangest so far, or the farthest above a
+    /// hard limit: what a person set must not go unsaid because something else came first.
+    pub(crate) fn add(&mut self, event: &Strange, explain: impl FnOnce(f64) -> (Kind, Explanation)) {
         self.last = self.last.max(event.time);
         self.events += 1;
-        if event.surprise > self.surprise {
-            self.surprise = event.surprise;
+        let stranger = event.surprise > self.surprise;
+        let farther = event
+            .above_limit
+            .is_some_and(|excess| self.kind != Kind::Rule || excess > self.excess());
+        if stranger || farther {
+            self.surprise = self.surprise.max(event.surprise);
             self.peak = event.time;
             self.level = self.level.max(event.level);
-            (self.kind, self.explanation) = explain();
+            (self.kind, self.explanation) = explain(self.surprise);
         }
         self.severity = self.severity.max(self.judge());
     }
@@ -88,7 +97,12 @@ impl Episode {
         quiet > MERGE_SECONDS.max(MERGE_GAPS * usual_gap) || quiet < -WRONG_CLOCK
     }
 
-    /// Its greatest surprise so far.
+    /// Whether it holds nothing that the models find strange enough by itself.
+    pub(crate) fn is_limits_only(&self) -> bool {
+        self.kind == Kind::Rule && self.surprise <= self.threshold
+    }
+
+    /// The greatest surprise so far.
     pub(crate) fn surprise(&self) -> f64 {
         self.surprise
     }
@@ -109,6 +123,7 @@ impl Episode {
             timestamp: self.onset,
             subject: labels.iter().cloned().collect::<BTreeMap<_, _>>(),
             kind: self.kind,
+            anomaly_type: AnomalyType::of(self.kind, &self.explanation),
             severity: self.severity,
             score: score(self.surprise),
             surprise: self.surprise,
@@ -137,14 +152,16 @@ impl Episode {
     }
 
     /// From 0 to 1.5: for metrics by how much the value differs from what was expected, for log lines what they
-    /// say of themselves.
+    /// say of themselves, and for hard limits the greater of both.
     fn effect(&self) -> f64 {
-        match self.level {
-            Some(Level::Fatal) => return 1.5,
-            Some(Level::Error) => return 1.0,
-            Some(Level::Warn) => return 0.5,
-            Some(_) => return 0.0,
-            None => {}
+        let said = match self.level {
+            Some(Level::Fatal) => 1.5,
+            Some(Level::Error) => 1.0,
+            Some(Level::Warn) => 0.5,
+            Some(_) | None => 0.0,
+        };
+        if self.level.is_some() && self.kind != Kind::Rule {
+            return said;
         }
         // The largest counts, whichever metric it is, so that one more strange metric never makes it matter less.
         let effects = self
@@ -157,7 +174,19 @@ impl Episode {
                 }
                 _ => 0.0,
             });
-        effects.fold(0.0, f64::max).min(1.5)
+        effects.fold(said, f64::max).min(1.5)
+    }
+
+    /// How far above its limit the number is that explains the episode.
+    fn excess(&self) -> f64 {
+        match self.explanation.contributions.first() {
+            Some(Contribution {
+                observed: Observation::Number(observed),
+                expected: Expected { high: Some(limit), .. },
+                ..
+            }) => limit::excess(*observed, *limit),
+            _ => 0.0,
+        }
     }
 }
 
@@ -177,8 +206,7 @@ impl Explanation {
                 },
                 unit: Some("s".to_owned()),
             }],
-            counterfactual: Vec::new(),
-            template: None,
+            ..Explanation::default()
         }
     }
 }

@@ -17,13 +17,14 @@ pub struct Part {
 
 // Measured with an allocator that counts (`tests/memory.rs` holds them to it), for 64-bit hosts; a wasm guest needs
 // less, since its pointers are half as long.
-const SERIES: (u64, u64) = (16_000, 1_000);
-const METRIC: (u64, u64) = (6_500, 3_700);
+const SERIES: (u64, u64) = (22_000, 1_000);
+const METRIC: (u64, u64) = (6_800, 4_000);
 const TEMPLATE: (u64, u64) = (6_000, 900);
 const ROUTE: (u64, u64) = (12_000, 6_000);
 const ANSWER: (u64, u64) = (40, 24);
 const SESSION: (u64, u64) = (2_000, 300);
 const STEP: (u64, u64) = (100, 100);
+const LIMIT: (u64, u64) = (1_000, 100);
 
 /// What a detector with this configuration can need, part by part. It is reached only by traffic that fills every
 /// bound.
@@ -40,7 +41,7 @@ pub fn footprint(config: &Config) -> Vec<Part> {
         most_bytes,
         usual_bytes,
     };
-    vec![
+    let mut parts = vec![
         part("series", u64::from(max_series.get()), SERIES),
         part("metrics of all series", u64::from(max_metrics.get()), METRIC),
         part("templates of log lines", u64::from(max_templates.get()), TEMPLATE),
@@ -48,5 +49,9 @@ pub fn footprint(config: &Config) -> Vec<Part> {
         part("open sessions", crate::detector::MOST_SESSIONS as u64, SESSION),
         part("answers of people", crate::detector::MOST_FEEDBACK as u64, ANSWER),
         part("steps of sessions", crate::log::ALL_STEPS as u64, STEP),
-    ]
+    ];
+    if !config.rules.is_empty() {
+        parts.push(part("hard limits", config.rules.len() as u64, LIMIT));
+    }
+    parts
 }

@@ -8,8 +8,10 @@ mod decide;
 mod detector;
 mod episode;
 mod event;
+pub mod feature;
 mod footprint;
 mod keys;
+mod limit;
 mod log;
 mod metric;
 mod request;
@@ -24,11 +26,12 @@ pub use config::{AlarmRate, Bounds, Config, ConfigError, Learning, Minutes};
 pub use detector::{Detector, Report, Status};
 pub use event::{Event, Finite, Label, Level, LogRecord, Request, Sample, Subject, Timestamp, Value};
 pub use footprint::{Part, footprint};
+pub use limit::HardLimits;
 pub use scorer::{
     Answer, Document, Emit, Input, Interval, Line, OpenError, Problem, Role, RowVerdict, Scorer, SessionVerdict,
 };
 pub use snapshot::SnapshotError;
 pub use verdict::{
-    Anomaly, Contribution, Expected, Explanation, Fingerprint, Kind, Label as FeedbackLabel, Observation, Phase,
-    Severity, State, Substitution, Verdict, score,
+    Anomaly, AnomalyType, Contribution, Expected, Explanation, Fingerprint, Kind, Label as FeedbackLabel, Observation,
+    Phase, Severity, State, Substitution, Verdict, score,
 };

@@ -10,3 +10,4 @@ mod words;
 pub(crate) use session::{ALL_STEPS, Ended, Sessions};
 pub(crate) use stream::{Stream, TemplateStats};
 pub(crate) use template::{Match, TemplateIndex, Templates};
+pub(crate) use words::{errors, worst};

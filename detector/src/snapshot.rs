@@ -70,10 +70,12 @@ pub(crate) fn read<T: DeserializeOwned>(bounds: &Bounds, bytes: &[u8]) -> Result
 /// Covers what shapes the state; budget and learning are policy and may change between save and load.
 fn digest(bounds: &Bounds) -> u64 {
     let mut bytes = [0; 16];
-    for (chunk, bound) in bytes
-        .chunks_exact_mut(4)
-        .zip([bounds.max_series, bounds.max_metrics, bounds.max_templates, bounds.max_routes])
-    {
+    for (chunk, bound) in bytes.chunks_exact_mut(4).zip([
+        bounds.max_series,
+        bounds.max_metrics,
+        bounds.max_templates,
+        bounds.max_routes,
+    ]) {
         chunk.copy_from_slice(&bound.get().to_le_bytes());
     }
     xxh3_64(&bytes)

@@ -3,6 +3,8 @@
 //! These serde types are the wire format. The detector writes their JSON itself, in one fixed form, and
 //! every host passes those bytes on unchanged.
 
+mod about;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -122,6 +124,8 @@ pub struct Anomaly {
     pub subject: BTreeMap<String, String>,
     /// What kind of thing happened.
     pub kind: Kind,
+    /// The same in one of four words, for who routes and counts anomalies.
+    pub anomaly_type: AnomalyType,
     /// How much it matters.
     pub severity: Severity,
     /// `1 − 10^(−surprise)`.
@@ -200,6 +204,21 @@ pub enum Kind {
     PathScan,
 }
 
+/// What an anomaly is about, roughly.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum AnomalyType {
+    /// Slow, or too busy to be fast: response times, timeouts, CPU.
+    Performance,
+    /// Memory: high usage, leaks.
+    Memory,
+    /// Failures: exceptions, critical errors, error rates.
+    Error,
+    /// Anything else that is unlike what is usual.
+    Pattern,
+}
+
 /// How much an anomaly matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -227,6 +246,10 @@ pub struct Explanation {
     /// For log lines, the template of the line with `<*>` for what varies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
+    /// Numbers that people know: for metrics the features of the strongest one over its last 16 values, each as
+    /// `<metric>_<feature>`; for log lines those of the line.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub features: BTreeMap<String, f64>,
 }
 
 /// One piece of evidence.

@@ -109,6 +109,50 @@ proptest! {
         }
     }
 
+    /// A limit takes its part of the surprise, and the rest is as before.
+    #[test]
+    fn contributions_sum_to_the_surprise_above_hard_limits(
+        seed in any::<u64>(), length in 50..600_usize, latency in 15.0..120.0_f64, queue in 0..20_u32,
+    ) {
+        let rules = format!(
+            r#"{{"false_alarms_per_day": 200, "rules": {{
+                "cart": {{"latency_ms": {latency}, "queue": {queue}}},
+                "mail": {{}},
+                "__default__": {{"latency_ms": {latency}, "errors_per_minute": 1}}
+            }}}}"#
+        );
+        let config = Config::from_json(&rules).unwrap();
+        let mut detector = Detector::new(config.clone());
+        let mut said = Said::default();
+        for (n, event) in World::new(seed).take(length).iter().enumerate() {
+            if n % 97 == 96 {
+                detector = Detector::restore(config.clone(), &detector.snapshot()).unwrap();
+            }
+            let verdict = said.observe(&mut detector, event);
+            let service = event.labels[0].1.as_str();
+            let above = |name: &str, limit: f64| event.values.iter().any(|(of, value)| of == name && *value > limit);
+            let hit = match service {
+                "cart" => above("latency_ms", latency) || above("queue", f64::from(queue)),
+                "mail" => false,
+                _ => above("latency_ms", latency),
+            };
+            prop_assert!(!hit || verdict.state.is_anomalous(), "{event:?}: {verdict:?}");
+        }
+        detector.close(&mut said.reports);
+        for anomaly in said.anomalies() {
+            let parts = &anomaly.explanation.contributions;
+            let sum: f64 = parts.iter().map(|part| part.surprise).sum();
+            prop_assert!((sum - anomaly.surprise).abs() <= 1e-9 * anomaly.surprise, "{anomaly:#?}");
+            prop_assert!(anomaly.surprise >= anomaly.threshold, "{anomaly:#?}");
+            prop_assert_eq!(anomaly.kind == Kind::Rule, parts[0].model == "rule");
+            prop_assert!(parts.iter().skip_while(|part| part.model == "rule").all(|part| part.model != "rule"));
+            let named = anomaly.explanation.features.keys().any(|name| name.starts_with(&parts[0].of));
+            let of_line = anomaly.explanation.features.contains_key("message_length");
+            prop_assert!(named || of_line || anomaly.kind == Kind::Silence, "{anomaly:#?}");
+        }
+        said.check_reports()?;
+    }
+
     #[test]
     fn the_counterfactual_clears_and_more_than_it_does_not(past in past(1..5), trouble in trouble()) {
         let (mut detector, mut row) = past.live();

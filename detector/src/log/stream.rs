@@ -224,6 +224,7 @@ impl Stream {
             contributions: parts.into_iter().map(|part| part.2).collect(),
             counterfactual: Vec::new(),
             template: text.map(str::to_owned),
+            ..Explanation::default()
         };
         (kind, explanation)
     }

@@ -117,7 +117,7 @@ const NEGATIONS: [&str; 5] = ["no", "not", "without", "zero", "0"];
 const MENDED: [&str; 4] = ["corrected", "recovered", "resolved", "succeeded"];
 
 /// The worst that the words of a text say, and the word that says it; `None` when nothing sounds bad.
-pub(super) fn worst(text: &str) -> Option<(Level, &str)> {
+pub(crate) fn worst(text: &str) -> Option<(Level, &str)> {
     let mut worst: Option<(Level, &str)> = None;
     let mut negated = false;
     for word in text
@@ -137,6 +137,17 @@ pub(super) fn worst(text: &str) -> Option<(Level, &str)> {
         negated = is_one_of(word, &NEGATIONS);
     }
     worst
+}
+
+/// The words that sound like an error or worse, or are `also` about errors, and are not taken back.
+pub(crate) fn errors(text: &str, also: impl Fn(&str) -> bool) -> impl Iterator<Item = &str> {
+    let mut negated = false;
+    text.split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .filter(move |word| {
+            let taken_back = std::mem::replace(&mut negated, is_one_of(word, &NEGATIONS));
+            !taken_back && (level(word) >= Some(Level::Error) || also(word))
+        })
 }
 
 fn level(word: &str) -> Option<Level> {

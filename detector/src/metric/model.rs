@@ -1,11 +1,14 @@
 //! The model of one metric: five looks at it, each calibrated on the metric's own past.
 
+use std::collections::{BTreeMap, VecDeque};
+
 use serde::{Deserialize, Serialize};
 
 use super::channel::{Channel, Look};
 use super::forecast::Forecasters;
 use super::unit;
 use crate::event::Timestamp;
+use crate::feature::{self, Point};
 use crate::series::WRONG_CLOCK;
 use crate::threshold::{PRIOR_EVENTS, Tail, within};
 
@@ -43,6 +46,8 @@ pub(super) struct Metric {
     greatest_sum: f64,
     excursion: f64,
     sums: Tail,
+    /// The last values that were learned, for the features of an explanation; of a counter the rates.
+    recent: VecDeque<Point>,
 }
 
 /// What one value looks like, before anything is learned from it.
@@ -91,6 +96,9 @@ const OUTLIER: f64 = 6.0;
 /// Values are taken to be at most this large, either way: beyond it their differences would overflow.
 const LARGEST: f64 = 1e30;
 
+/// So many values, the newest included, have features.
+const RECENT: usize = 16;
+
 const LOOKS: usize = Look::ALL.len();
 
 /// A metric that equals its last value less often than this always varies.
@@ -130,6 +138,7 @@ impl Metric {
             greatest_sum: 0.0,
             excursion: 0.0,
             sums: Tail::new(3.0, PRIOR_EVENTS),
+            recent: VecDeque::with_capacity(RECENT),
         }
     }
 
@@ -256,6 +265,10 @@ impl Metric {
         let Some(value) = value else {
             return;
         };
+        if self.recent.len() >= RECENT {
+            self.recent.pop_front();
+        }
+        self.recent.push_back((time, value));
         let Some(forecasters) = &mut self.forecasters else {
             let mut forecasters = Forecasters::new(value);
             forecasters.learn(time, 0.0, value, f64::INFINITY, 1.0);
@@ -347,6 +360,19 @@ impl Metric {
         (self.quick, self.steady, self.half_hour, self.day) = (rest, rest, rest, rest);
         self.run = 0;
         self.sum = 0.0;
+    }
+
+    /// What the last values are like, this one included, in numbers that people know.
+    pub(super) fn features(&self, time: Timestamp, value: f64) -> BTreeMap<String, f64> {
+        let before = self.recent.len().saturating_sub(RECENT - 1);
+        let window: Vec<Point> = self
+            .recent
+            .iter()
+            .skip(before)
+            .copied()
+            .chain([(time, value)])
+            .collect();
+        feature::of_window(&self.name, &window)
     }
 
     /// The range in which nine of ten normal values lie.

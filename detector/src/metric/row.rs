@@ -178,6 +178,9 @@ impl Row {
                 self.counterfactual(time, values, &goals, threshold)
             },
             template: None,
+            features: parts.first().map_or_else(Default::default, |(metric, reading, _)| {
+                metric.features(time, reading.value)
+            }),
         };
         (kind, explanation)
     }

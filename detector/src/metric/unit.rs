@@ -1,7 +1,7 @@
 //! What the name of a metric tells about it, by the conventions of Prometheus and OpenTelemetry.
 
 /// The unit that a name ends in, as it is printed.
-pub(super) fn unit(name: &str) -> Option<&'static str> {
+pub(crate) fn unit(name: &str) -> Option<&'static str> {
     // A counter's own ending stands behind the unit.
     let name = [
         "_total", "_sum", "_count", "_max", "_min", "_avg", "_mean", "_p50", "_p90", "_p95", "_p99",
@@ -27,7 +27,7 @@ pub(super) fn unit(name: &str) -> Option<&'static str> {
 
 /// Whether a metric only ever grows, so that its rate is what is watched: OpenMetrics requires a counter's
 /// name to end in `_total`, and Prometheus' summaries and histograms count in the other three.
-pub(super) fn is_counter(name: &str) -> bool {
+pub(crate) fn is_counter(name: &str) -> bool {
     ["_total", "_count", "_sum", "_bucket"]
         .into_iter()
         .any(|ending| name.ends_with(ending))

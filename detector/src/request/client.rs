@@ -183,14 +183,14 @@ impl Clients {
             }
         }
         if minute_ends {
-            self.watched.retain(|client| client.asked() > 0 || client.episode.is_some());
+            self.watched
+                .retain(|client| client.asked() > 0 || client.episode.is_some());
         }
     }
 
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Client> {
         self.watched.iter_mut()
     }
-
 }
 
 impl Client {

@@ -76,7 +76,12 @@ impl Evidence {
     }
 
     /// The evidence in words and numbers.
-    pub(super) fn explain(&self, surprise: f64, reference: Option<&Reference>, usual: Option<f64>) -> (Kind, Explanation) {
+    pub(super) fn explain(
+        &self,
+        surprise: f64,
+        reference: Option<&Reference>,
+        usual: Option<f64>,
+    ) -> (Kind, Explanation) {
         let sums = &self.sums;
         let seconds = sums.slots * SLOT as f64;
         let share = |count: f64, all: f64| count / all.max(1.0);
@@ -131,8 +136,8 @@ impl Evidence {
                 None,
             ),
         };
-        let repeats = self.family == Family::Errors
-            && usual.is_some_and(|usual| sums.requests > REPEATED * usual * sums.slots);
+        let repeats =
+            self.family == Family::Errors && usual.is_some_and(|usual| sums.requests > REPEATED * usual * sums.slots);
         let model = match self.family {
             Family::Latency if self.kind == Kind::Latency => "latency",
             Family::Latency => "latency spread",

@@ -201,9 +201,19 @@ impl Node {
         )
     }
 
-    /// What is the matter in the windows that end now, strongest first; nominal surprise, before it is measured.
-    pub(super) fn look(&self, windows: &[Option<Sums>], site: Option<&[Option<Sums>]>, assumed: (f64, f64)) -> Looks {
-        let mut looks = Looks::default();
+    /// What is the matter in the windows that end now, in nominal surprise, before it is measured; so much of it is
+    /// `enough`.
+    pub(super) fn look(
+        &self,
+        windows: &[Option<Sums>],
+        site: Option<&[Option<Sums>]>,
+        assumed: (f64, f64),
+        enough: f64,
+    ) -> Looks {
+        let mut looks = Looks {
+            enough,
+            ..Looks::default()
+        };
         let rates = self.error_rates(assumed);
         for (at, sums) in windows.iter().enumerate() {
             let Some(sums) = sums else { continue };
@@ -248,7 +258,9 @@ impl Node {
                 events: usual * known.timed + 1.0,
                 exposure: known.timed,
             };
-            let slow = rate.widened(known.w.factor().max(known.z.factor())).at_least(sums.slow, sums.timed);
+            let slow = rate
+                .widened(known.w.factor().max(known.z.factor()))
+                .at_least(sums.slow, sums.timed);
             looks.offer(Evidence {
                 kind: Kind::LatencySpread,
                 surprise: spread.max(slow),
@@ -345,10 +357,14 @@ impl Node {
         self.tail.surprise(nominal)
     }
 
-    /// Learns how strange it looked; once a minute is enough, since windows overlap.
+    /// Learns how strange it looks when nothing is wrong; once a minute is enough, since windows overlap.
+    ///
+    /// Of trouble it learns nothing: there is one window after the other of it, and the next trouble of the kind would
+    /// be nothing new.
     pub(super) fn learn_strangeness(&mut self, nominal: f64, weight: f64) {
-        let weight = if self.guarded > 0 { weight * 0.1 } else { weight };
-        self.tail.learn(nominal, weight);
+        if self.guarded == 0 {
+            self.tail.learn(nominal, weight);
+        }
     }
 
     /// Requests in a slot, as far as the rate is known.
@@ -443,10 +459,13 @@ impl Known {
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub(super) struct Looks {
     of: [Option<Evidence>; Family::COUNT],
+    /// The shortest window that is enough by itself: longer ones may hold other trouble as well.
+    plain: [Option<Evidence>; Family::COUNT],
     /// The greatest nominal surprise of each family in the windows up to two minutes.
     recent: [f64; Family::COUNT],
     /// The window that is being looked at.
     window: usize,
+    enough: f64,
 }
 
 impl Looks {
@@ -458,6 +477,11 @@ impl Looks {
         {
             *recent = recent.max(evidence.surprise);
         }
+        if let Some(place) = self.plain.get_mut(evidence.family as usize)
+            && evidence.surprise >= self.enough
+        {
+            place.get_or_insert(evidence);
+        }
         if let Some(place) = self.of.get_mut(evidence.family as usize)
             && place.is_none_or(|best| evidence.surprise > best.surprise)
         {
@@ -467,6 +491,12 @@ impl Looks {
 
     pub(super) fn of(&self, family: Family) -> Option<&Evidence> {
         self.of.get(family as usize)?.as_ref()
+    }
+
+    /// The evidence to tell by who is to be named.
+    pub(super) fn plainest(&self, family: Family) -> Option<&Evidence> {
+        let plain = self.plain.get(family as usize)?;
+        plain.as_ref().or(self.of(family))
     }
 
     /// The greatest nominal surprise in the windows up to two minutes.

@@ -197,7 +197,12 @@ impl Reference {
         self.score_spread = square.sqrt().max(0.3);
         let variance = self.score_spread * self.score_spread;
         self.square_spread = (fourth / (variance * variance) - 1.0).max(0.5).sqrt();
-        let slow: f64 = self.usual.iter().skip(self.slow_from).map(|count| f64::from(*count)).sum();
+        let slow: f64 = self
+            .usual
+            .iter()
+            .skip(self.slow_from)
+            .map(|count| f64::from(*count))
+            .sum();
         self.slow_share = slow / all;
     }
 }
@@ -247,7 +252,11 @@ mod tests {
         let count = f64::from(count);
         assert!((z / count).abs() < 0.03 && (zz / count - 1.0).abs() < 0.05 && (w / count).abs() < 0.05);
         assert!((slow / count - reference.slow_share()).abs() < 0.01);
-        assert!((0.02..0.09).contains(&reference.slow_share()), "{}", reference.slow_share());
+        assert!(
+            (0.02..0.09).contains(&reference.slow_share()),
+            "{}",
+            reference.slow_share()
+        );
     }
 
     #[test]

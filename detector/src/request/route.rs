@@ -113,7 +113,9 @@ fn segments(path: &str) -> impl Iterator<Item = &str> {
     };
     let end = path.find(['?', '#', ';']).unwrap_or(path.len());
     let path = path.get(..end).unwrap_or(path);
-    path.split('/').filter(|segment| !segment.is_empty()).take(MOST_SEGMENTS)
+    path.split('/')
+        .filter(|segment| !segment.is_empty())
+        .take(MOST_SEGMENTS)
 }
 
 /// A segment with `{id}` for what identifies a thing; a file keeps its extension.
@@ -148,7 +150,10 @@ fn masked(segment: &str, out: &mut String) {
 fn is_identifier(text: &str) -> bool {
     let digits = text.bytes().filter(u8::is_ascii_digit).count();
     let hex = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-    let all_digits = digits > 0 && text.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.' | b','));
+    let all_digits = digits > 0
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.' | b','));
     all_digits
         || (hex && digits > 0 && text.len() >= 8)
         || (digits >= 3 && text.len() >= 16 && !text.contains(['-', '_', '.']))
@@ -176,7 +181,13 @@ pub(super) fn method(method: Option<&str>) -> Option<&'static str> {
         "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE",
     ];
     let method = method.filter(|method| !method.is_empty() && *method != "-")?;
-    Some(KNOWN.iter().find(|known| known.eq_ignore_ascii_case(method)).copied().unwrap_or("OTHER"))
+    Some(
+        KNOWN
+            .iter()
+            .find(|known| known.eq_ignore_ascii_case(method))
+            .copied()
+            .unwrap_or("OTHER"),
+    )
 }
 
 impl Serialize for Paths {
@@ -234,7 +245,9 @@ mod tests {
         let mut paths = Paths::default();
         for n in 0..300u32 {
             // Names without digits, as of articles.
-            let name: String = (0..4).map(|k| char::from(b'a' + ((n >> (2 * k)) % 4 + k * 5) as u8)).collect();
+            let name: String = (0..4)
+                .map(|k| char::from(b'a' + ((n >> (2 * k)) % 4 + k * 5) as u8))
+                .collect();
             paths.learn(&format!("/articles/{name}"));
         }
         assert_eq!(route(&paths, "/articles/anything"), "/articles/*");
@@ -246,7 +259,8 @@ mod tests {
         let mut paths = Paths::default();
         for a in 0..199u32 {
             for b in 0..60u32 {
-                let name = |n: u32| -> String { (0..3).map(|k| char::from(b'a' + ((n >> (3 * k)) % 8) as u8)).collect() };
+                let name =
+                    |n: u32| -> String { (0..3).map(|k| char::from(b'a' + ((n >> (3 * k)) % 8) as u8)).collect() };
                 paths.learn(&format!("/{}/{}", name(a), name(b)));
             }
         }

@@ -92,7 +92,11 @@ impl<T: Serialize> Serialize for Table<T> {
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let entries = Vec::<Entry<T>>::deserialize(deserializer)?;
-        let places = entries.iter().zip(0..).map(|(entry, place)| (entry.node.key, place)).collect();
+        let places = entries
+            .iter()
+            .zip(0..)
+            .map(|(entry, place)| (entry.node.key, place))
+            .collect();
         Ok(Table { entries, places })
     }
 }

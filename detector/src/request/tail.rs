@@ -105,7 +105,8 @@ const MOST_TERMS: usize = 400;
 pub(super) fn normal_quantile(p: f64) -> f64 {
     const LOW: f64 = 0.024_25;
     let tail = |q: f64| {
-        let numerator = ((((-7.784_894_002_430_293e-3 * q - 3.223_964_580_411_365e-1) * q - 2.400_758_277_161_838) * q
+        let numerator = ((((-7.784_894_002_430_293e-3 * q - 3.223_964_580_411_365e-1) * q - 2.400_758_277_161_838)
+            * q
             - 2.549_732_539_343_734)
             * q
             + 4.374_664_141_464_968)
@@ -158,7 +159,11 @@ mod tests {
     #[test]
     fn sums_of_squares_have_heavier_tails() {
         // P(χ² with 80 degrees of freedom ≥ 143.2) = 1.96e-5, five standard deviations above the mean.
-        assert!((of_gamma(4.9966, 40.0) - 4.71).abs() < 0.05, "{}", of_gamma(4.9966, 40.0));
+        assert!(
+            (of_gamma(4.9966, 40.0) - 4.71).abs() < 0.05,
+            "{}",
+            of_gamma(4.9966, 40.0)
+        );
         assert!((of_gamma(4.0, 1e9) - of_normal(4.0)).abs() < 1e-3);
         assert!(of_gamma(-1e9, 3.0).is_finite());
     }
@@ -170,8 +175,16 @@ mod tests {
             events: 1e7,
             exposure: 1e6,
         };
-        assert!((rate.at_least(20.0, 1.0) - 2.4617).abs() < 1e-3, "{}", rate.at_least(20.0, 1.0));
-        assert!((rate.at_most(3.0, 1.0) - 1.9857).abs() < 1e-3, "{}", rate.at_most(3.0, 1.0));
+        assert!(
+            (rate.at_least(20.0, 1.0) - 2.4617).abs() < 1e-3,
+            "{}",
+            rate.at_least(20.0, 1.0)
+        );
+        assert!(
+            (rate.at_most(3.0, 1.0) - 1.9857).abs() < 1e-3,
+            "{}",
+            rate.at_most(3.0, 1.0)
+        );
         assert_eq!(rate.at_least(5.0, 1.0), 0.0);
         assert_eq!(rate.at_most(15.0, 1.0), 0.0);
     }

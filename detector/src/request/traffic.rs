@@ -14,6 +14,7 @@ use crate::decide::Rules;
 use crate::detector::Report;
 use crate::episode::{HYSTERESIS, Strange};
 use crate::event::{Finite, Request, Timestamp};
+use crate::limit::{self, Hit};
 use crate::series::{WRONG_CLOCK, labels_of, shortened};
 use crate::threshold::{Budget, of_sum};
 use crate::verdict::{Explanation, Fingerprint, Kind, Phase, State};
@@ -67,6 +68,18 @@ pub(crate) struct Context<'a> {
     pub(crate) alarms: u64,
 }
 
+/// What a request says of itself, taken apart once.
+#[derive(Clone, Copy)]
+struct Exchange<'a> {
+    request: &'a Request<'a>,
+    /// The name of its route.
+    name: &'a str,
+    method: Option<&'static str>,
+    upstream: Option<&'a str>,
+    site: u64,
+    outcome: Outcome,
+}
+
 /// What is said of one request.
 pub(crate) struct Said {
     pub(crate) surprise: f64,
@@ -116,7 +129,11 @@ impl Traffic {
             self.slot = Some(to);
             return;
         }
-        let most = if ticked { super::window::KEPT as i64 } else { LONGEST_PAUSE };
+        let most = if ticked {
+            super::window::KEPT as i64
+        } else {
+            LONGEST_PAUSE
+        };
         for ago in (0..behind.min(most)).rev() {
             self.close_slot(to - ago, context, out);
         }
@@ -127,6 +144,7 @@ impl Traffic {
     pub(crate) fn observe(
         &mut self,
         request: &Request<'_>,
+        hits: &[Hit<'_>],
         max: usize,
         context: &mut Context<'_>,
         out: &mut Vec<Report>,
@@ -162,7 +180,9 @@ impl Traffic {
                 None => {
                     let path = request.path.unwrap_or_default();
                     let Known(known) = site.of.paths.route(path, &mut name);
-                    let unrouted = request.flags.is_some_and(|flags| flags.split(',').any(|flag| flag == "NR"));
+                    let unrouted = request
+                        .flags
+                        .is_some_and(|flags| flags.split(',').any(|flag| flag == "NR"));
                     let answered = !unrouted && outcome != Outcome::ClientError;
                     found = !unrouted && (answered || (known && !site.of.named));
                     if answered && !known && context.rules.learns() {
@@ -172,7 +192,16 @@ impl Traffic {
             }
         }
         let said = if found {
-            self.count(request, &name, method, upstream, site_key, slot, outcome, max, context, out)
+            let exchange = Exchange {
+                request,
+                name: &name,
+                method,
+                upstream,
+                site: site_key,
+                outcome,
+            };
+            let said = self.count(&exchange, slot, max, context, out);
+            self.limits(said, request.time, hits, context, out)
         } else {
             self.not_found(request, site_key, context)
         };
@@ -187,20 +216,22 @@ impl Traffic {
         }
     }
 
-    #[expect(clippy::too_many_arguments, reason = "all that a request says of itself, taken apart once")]
     fn count(
         &mut self,
-        request: &Request<'_>,
-        name: &str,
-        method: Option<&'static str>,
-        upstream: Option<&str>,
-        site_key: u64,
+        exchange: &Exchange<'_>,
         slot: i64,
-        outcome: Outcome,
         max: usize,
         context: &mut Context<'_>,
         out: &mut Vec<Report>,
     ) -> Said {
+        let Exchange {
+            request,
+            name,
+            method,
+            upstream,
+            site: site_key,
+            outcome,
+        } = *exchange;
         let of_method = xxh3_64_with_seed(method.unwrap_or_default().as_bytes(), site_key);
         let key = xxh3_64_with_seed(name.as_bytes(), of_method);
         let upstream_key = upstream.map(|name| xxh3_64_with_seed(name.as_bytes(), site_key ^ 0x7570_7374_7265_616d));
@@ -300,6 +331,43 @@ impl Traffic {
         }
     }
 
+    /// A request that is above a hard limit is anomalous at once.
+    fn limits(
+        &mut self,
+        said: Said,
+        time: Timestamp,
+        hits: &[Hit<'_>],
+        context: &mut Context<'_>,
+        out: &mut Vec<Report>,
+    ) -> Said {
+        if hits.is_empty() {
+            return said;
+        }
+        let Some(Entry { node, .. }) = self.routes.get_mut(said.fingerprint.0) else {
+            return said;
+        };
+        // What the models find, they say of windows.
+        let event = Strange {
+            time,
+            surprise: 0.0,
+            fingerprint: said.fingerprint,
+            level: None,
+            above_limit: limit::farthest(hits),
+        };
+        let Node {
+            episode, labels, pulse, ..
+        } = node;
+        let step = context.rules.decide(episode, labels, &event, pulse, out, |total| {
+            limit::explain(hits, total, true, None)
+        });
+        context.alarms += u64::from(step.opened && context.rules.scoring);
+        Said {
+            surprise: said.surprise.max(step.surprise),
+            state: step.state,
+            ..said
+        }
+    }
+
     fn not_found(&mut self, request: &Request<'_>, site_key: u64, context: &Context<'_>) -> Said {
         let address = request.client.unwrap_or_default();
         let key = xxh3_64_with_seed(address.as_bytes(), site_key);
@@ -349,7 +417,8 @@ impl Traffic {
         } = self;
         let of_site = |sites: &Table<Site>, key: u64| {
             let site = sites.place(key).and_then(|place| sites.at(place));
-            site.and_then(|site| site.node.ring.oldest()).map_or(0.0, |slot| f64::from(slot.requests))
+            site.and_then(|site| site.node.ring.oldest())
+                .map_or(0.0, |slot| f64::from(slot.requests))
         };
         for route in routes.iter_mut() {
             let site = of_site(sites, route.of.site);
@@ -375,7 +444,14 @@ impl Traffic {
     }
 
     /// Judges a site with its upstreams and routes: what is wrong, and who is to be named.
-    fn judge(&mut self, site: usize, end: Timestamp, minute_ends: bool, context: &mut Context<'_>, out: &mut Vec<Report>) {
+    fn judge(
+        &mut self,
+        site: usize,
+        end: Timestamp,
+        minute_ends: bool,
+        context: &mut Context<'_>,
+        out: &mut Vec<Report>,
+    ) {
         let Traffic {
             routes,
             upstreams,
@@ -390,16 +466,24 @@ impl Traffic {
         let (server, client) = site.node.error_rates(ASSUMED_ERRORS);
         let assumed = (server.mean(), client.mean());
         let site_windows = site.node.ring.windows(&[]);
+        // Nominal surprise that is enough for an alarm, more often than not.
+        let enough = context.rules.threshold + HYSTERESIS;
 
         // From the routes up. What the trouble of a member explains is no evidence against its group.
         let of_routes: Vec<usize> = (0..routes.len())
-            .filter(|at| routes.at(*at).is_some_and(|route| route.of.site == site_key && !route.node.ring.is_idle()))
+            .filter(|at| {
+                routes
+                    .at(*at)
+                    .is_some_and(|route| route.of.site == site_key && !route.node.ring.is_idle())
+            })
             .collect();
         let mut members: Vec<Member> = of_routes
             .iter()
             .filter_map(|at| {
                 let route = routes.at(*at)?;
-                let looks = route.node.look(&route.node.ring.windows(&[]), Some(&site_windows), assumed);
+                let looks = route
+                    .node
+                    .look(&route.node.ring.windows(&[]), Some(&site_windows), assumed, enough);
                 Some(Member::new(*at, &route.node, looks))
             })
             .collect();
@@ -422,13 +506,19 @@ impl Traffic {
             let explained: Vec<&Ring> = troubled.map(|route| &route.node.ring).collect();
             let windows = upstream.node.ring.windows(&explained);
             // Of a part of the traffic nobody knows how much there should be.
-            let looks = upstream.node.look(&windows, Some(&site_windows), assumed);
-            let looks = if explained.is_empty() { looks } else { looks.without_traffic() };
+            let looks = upstream.node.look(&windows, Some(&site_windows), assumed, enough);
+            let looks = if explained.is_empty() {
+                looks
+            } else {
+                looks.without_traffic()
+            };
             groups.push(Member::new(at, &upstream.node, looks));
             parts.push(own);
         }
         for (group, own) in groups.iter_mut().zip(&parts) {
-            let Some(upstream) = upstreams.at(group.at) else { continue };
+            let Some(upstream) = upstreams.at(group.at) else {
+                continue;
+            };
             attribute(group, own, &mut members, &upstream.node, |member| {
                 routes.at(member.at).map(|route| &route.node)
             });
@@ -438,13 +528,23 @@ impl Traffic {
         } else {
             let of_routes = members.iter().filter_map(|member| routes.at(member.at));
             let troubled = of_routes.filter(|route| {
-                let upstream = route.of.upstream.and_then(|key| upstreams.place(key)).and_then(|at| upstreams.at(at));
+                let upstream = route
+                    .of
+                    .upstream
+                    .and_then(|key| upstreams.place(key))
+                    .and_then(|at| upstreams.at(at));
                 route.node.episode.is_some() || upstream.is_some_and(|upstream| upstream.node.episode.is_some())
             });
             troubled.map(|route| &route.node.ring).collect()
         };
-        let looks = site.node.look(&site.node.ring.windows(&explained), None, ASSUMED_ERRORS);
-        let looks = if explained.is_empty() { looks } else { looks.without_traffic() };
+        let looks = site
+            .node
+            .look(&site.node.ring.windows(&explained), None, ASSUMED_ERRORS, enough);
+        let looks = if explained.is_empty() {
+            looks
+        } else {
+            looks.without_traffic()
+        };
         let mut whole = Member::new(0, &site.node, looks);
         if groups.is_empty() {
             let all: Vec<usize> = (0..members.len()).collect();
@@ -457,22 +557,16 @@ impl Traffic {
                 upstreams.at(member.at).map(|upstream| &upstream.node)
             });
             // As long as a group is in trouble, and its windows remember it, its members are not news, unless they are
-            // in new trouble that the group is not.
-            let strange = context.rules.threshold - HYSTERESIS;
+            // in new trouble that the group is not in.
             for (group, own) in groups.iter().zip(&parts) {
-                let Some((upstream, family)) = upstreams
-                    .at(group.at)
-                    .and_then(|upstream| Some((upstream, upstream.node.trouble()?.0)))
-                else {
-                    continue;
-                };
-                let over = upstream.node.measured(group.looks.recent(family)) < strange;
+                let trouble = upstreams.at(group.at).and_then(|upstream| upstream.node.trouble());
+                let Some((family, _)) = trouble else { continue };
                 for member in own {
-                    let Some(member) = members.get_mut(*member) else { continue };
-                    let recent = routes
-                        .at(member.at)
-                        .map_or(0.0, |route| route.node.measured(member.looks.recent(family)));
-                    if !over || recent < strange + HYSTERESIS {
+                    let Some(member) = members.get_mut(*member) else {
+                        continue;
+                    };
+                    let recent = member.looks.plainest(family).is_some_and(Evidence::is_recent);
+                    if !recent || !group.excused.has(family) {
                         member.covered.add(family);
                     }
                 }
@@ -507,7 +601,9 @@ impl Traffic {
         // Trouble of a group is trouble of its members and the other way round, as far as learning goes.
         let site_guarded = site.node.episode.is_some();
         for (group, own) in groups.iter().zip(&parts) {
-            let Some(upstream) = upstreams.at_mut(group.at) else { continue };
+            let Some(upstream) = upstreams.at_mut(group.at) else {
+                continue;
+            };
             let strange = site_guarded || upstream.node.episode.is_some();
             for member in own {
                 let Some(route) = members.get(*member).and_then(|member| routes.at_mut(member.at)) else {
@@ -563,17 +659,22 @@ impl Traffic {
                 surprise: if scan.is_some() { surprise } else { 0.0 },
                 fingerprint,
                 level: None,
+                above_limit: None,
             };
             let mut labels = node.labels.clone();
             labels.push(("client".to_owned(), client.address.clone()));
             client.pulse.event(end);
             let threshold = context.rules.threshold;
-            let step = context.rules.decide(&mut client.episode, &labels, &event, &mut client.pulse, out, || {
-                scan.map_or_else(nothing, |scan| scan.explain(surprise, threshold))
-            });
+            let step = context
+                .rules
+                .decide(&mut client.episode, &labels, &event, &mut client.pulse, out, |total| {
+                    scan.map_or_else(nothing, |scan| scan.explain(total, threshold))
+                });
+            if step.charged {
+                context.budget.alarm();
+            }
             if step.opened && context.rules.scoring {
                 context.alarms += 1;
-                context.budget.alarm();
                 self.raised = Some(self.raised.map_or(surprise, |other| other.max(surprise)));
             }
             if client.episode.is_none() {
@@ -599,8 +700,12 @@ impl Traffic {
                 }
             }
         }
-        self.upstreams.iter_mut().for_each(|upstream| close(&mut upstream.node, rules, out));
-        self.routes.iter_mut().for_each(|route| close(&mut route.node, rules, out));
+        self.upstreams
+            .iter_mut()
+            .for_each(|upstream| close(&mut upstream.node, rules, out));
+        self.routes
+            .iter_mut()
+            .for_each(|route| close(&mut route.node, rules, out));
     }
 
     /// Episodes of history are nobody's business later.
@@ -609,7 +714,9 @@ impl Traffic {
             site.node.episode = None;
             site.of.clients.iter_mut().for_each(|client| client.episode = None);
         }
-        self.upstreams.iter_mut().for_each(|upstream| upstream.node.episode = None);
+        self.upstreams
+            .iter_mut()
+            .for_each(|upstream| upstream.node.episode = None);
         self.routes.iter_mut().for_each(|route| route.node.episode = None);
     }
 }
@@ -745,9 +852,16 @@ fn attribute<'a>(
         let of_members = || own.iter().filter_map(|at| members.get(*at));
         let strangest = of_members()
             .filter(|member| member.looks.of(family).is_some())
-            .reduce(|best, next| if next.surprise(family) > best.surprise(family) { next } else { best });
+            .reduce(|best, next| {
+                if next.surprise(family) > best.surprise(family) {
+                    next
+                } else {
+                    best
+                }
+            });
         // Where the group sees it before any member does, the one with the largest part in it is asked.
-        let evidence = strangest.and_then(|member| member.looks.of(family)).or(group.looks.of(family));
+        let evidence = strangest.and_then(|member| member.looks.plainest(family));
+        let evidence = evidence.or(group.looks.plainest(family));
         let Some(evidence) = evidence.copied() else {
             continue;
         };
@@ -763,7 +877,12 @@ fn attribute<'a>(
                 .reduce(|best, next| if part(next) > part(best) { next } else { best })
         });
         let whole = strangest.is_some_and(|member| {
-            let rest = node.ring.windows(&[&member.ring]).get(evidence.window).copied().flatten();
+            let rest = node
+                .ring
+                .windows(&[&member.ring])
+                .get(evidence.window)
+                .copied()
+                .flatten();
             let rest = rest.and_then(|rest| evidence.effect_in(&rest, node.usual_rate(), member.usual_rate()));
             let own = effect(member).map_or(evidence.effect.abs(), |(effect, _)| effect);
             rest.is_some_and(|rest| rest * evidence.effect.signum() >= HALF * own)
@@ -799,6 +918,7 @@ fn decide(
         surprise,
         fingerprint,
         level: None,
+        above_limit: None,
     };
     node.surprise = surprise;
     let strange = surprise >= context.rules.threshold - HYSTERESIS;
@@ -820,9 +940,9 @@ fn decide(
         let Node {
             episode, labels, pulse, ..
         } = &mut *node;
-        context.rules.decide(episode, labels, &event, pulse, out, || {
+        context.rules.decide(episode, labels, &event, pulse, out, |total| {
             let reference = route.as_deref().map(|route| &route.duration);
-            strongest.map_or_else(nothing, |(evidence, _)| evidence.explain(surprise, reference, usual))
+            strongest.map_or_else(nothing, |(evidence, _)| evidence.explain(total, reference, usual))
         })
     };
     if surprise >= context.rules.threshold - 2.0 * HYSTERESIS {
@@ -841,9 +961,11 @@ fn decide(
         let nominal = member.looks.strongest().map_or(0.0, |evidence| evidence.surprise);
         node.learn_strangeness(nominal, weight);
     }
+    if step.charged {
+        context.budget.alarm();
+    }
     if step.opened && context.rules.scoring {
         context.alarms += 1;
-        context.budget.alarm();
         return Some(surprise);
     }
     None
