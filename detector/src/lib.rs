@@ -9,6 +9,7 @@ mod detector;
 mod episode;
 mod event;
 mod footprint;
+pub mod forest;
 mod keys;
 mod log;
 mod metric;
