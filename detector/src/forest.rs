@@ -17,8 +17,8 @@ mod tests;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::online::{MOST_ONLINE_FEATURES, OnlineForest, OnlineOptions};
 use self::grid::Grid;
+pub use self::online::{MOST_ONLINE_FEATURES, OnlineForest, OnlineOptions};
 use self::random::Random;
 use self::tree::{PARTS, Tree};
 use crate::event::Finite;

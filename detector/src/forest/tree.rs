@@ -190,9 +190,13 @@ impl<R: Rows> Growth<'_, R> {
             return self.leaf(sample.len(), depth, block, node);
         }
         let rows = self.rows;
-        let Some((feature, at)) = draw(rows, sample, &mut self.order, self.random, |feature, least, greatest| {
-            rows.cell(least, feature) < rows.cell(greatest, feature)
-        }) else {
+        let Some((feature, at)) = draw(
+            rows,
+            sample,
+            &mut self.order,
+            self.random,
+            |feature, least, greatest| rows.cell(least, feature) < rows.cell(greatest, feature),
+        ) else {
             return self.leaf(sample.len(), depth, block, node);
         };
         let (block, node) = if node < NODES {
@@ -288,7 +292,11 @@ fn edge<R: Rows>(rows: &R, sample: &[u32], feature: u16, at: f64) -> u8 {
                 }
             }
         }
-        if left >= right { last_left } else { last_left.saturating_sub(1) }
+        if left >= right {
+            last_left
+        } else {
+            last_left.saturating_sub(1)
+        }
     };
     cell.clamp(least, greatest.saturating_sub(1).max(least))
 }

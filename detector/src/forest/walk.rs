@@ -53,9 +53,7 @@ mod by_width {
 
 #[cfg(all(target_arch = "wasm32", target_feature = "simd128"))]
 mod by_width {
-    use std::arch::wasm32::{
-        u8x16_bitmask, u8x16_gt, u8x16_splat, u8x16_sub, u8x16_swizzle, u64x2, v128, v128_or,
-    };
+    use std::arch::wasm32::{u8x16_bitmask, u8x16_gt, u8x16_splat, u8x16_sub, u8x16_swizzle, u64x2, v128, v128_or};
 
     use super::{Block, Cells, LEVELS, exit_by_steps};
 
