@@ -144,7 +144,7 @@ impl Detector {
     /// When the snapshot is damaged, of a version that cannot be read, or made under other bounds.
     pub fn restore(config: Config, snapshot: &[u8]) -> Result<Self, SnapshotError> {
         Ok(Detector {
-            core: snapshot::read(&config.bounds, snapshot)?,
+            core: snapshot::read(&config, snapshot)?,
             config,
             scoring: true,
         })
@@ -152,7 +152,7 @@ impl Detector {
 
     /// The whole state as bytes: versioned, with a checksum.
     pub fn snapshot(&self) -> Vec<u8> {
-        snapshot::write(&self.config.bounds, &self.core)
+        snapshot::write(&self.config, &self.core)
     }
 
     /// Scores an event, then learns from it. Episodes that begin or end with it, and sessions that have timed
@@ -253,6 +253,8 @@ impl Detector {
         let answers = self.answers(fingerprint);
         let rules = self.rules();
         let max = self.config.bounds.max_metrics.get() as usize;
+        // What is counted of a log is three numbers that say much the same.
+        let forest = self.config.models.forest && of == Of::Metrics;
         let core = &mut self.core;
         let (series, evicted) = core
             .table
@@ -272,7 +274,7 @@ impl Detector {
         if of == Of::Metrics {
             pulse.beat(core.time.running);
         }
-        let assessment = row.assess(sample.time, sample.values, max);
+        let assessment = row.assess(sample.time, sample.values, max, forest);
         core.status.ignored_metrics += assessment.ignored;
         let surprise = if assessment.learning {
             0.0

@@ -20,7 +20,7 @@ mod threshold;
 mod verdict;
 pub mod wire;
 
-pub use config::{AlarmRate, Bounds, Config, ConfigError, Learning, Minutes};
+pub use config::{AlarmRate, Bounds, Config, ConfigError, Learning, Minutes, Models};
 pub use detector::{Detector, Report, Status};
 pub use event::{Event, Finite, Label, Level, LogRecord, Sample, Subject, Timestamp, Value};
 pub use footprint::{Part, footprint};

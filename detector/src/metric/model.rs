@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::channel::{Channel, Look};
 use super::forecast::Forecasters;
 use super::unit;
-use crate::event::Timestamp;
+use crate::event::{Finite, Timestamp};
 use crate::series::WRONG_CLOCK;
 use crate::threshold::{PRIOR_EVENTS, Tail, within};
 
@@ -91,6 +91,9 @@ const OUTLIER: f64 = 6.0;
 /// Values are taken to be at most this large, either way: beyond it their differences would overflow.
 const LARGEST: f64 = 1e30;
 
+/// What a metric's share in the row's forest is bounded by, in usual distances.
+const FARTHEST: f64 = 1e6;
+
 const LOOKS: usize = Look::ALL.len();
 
 /// A metric that equals its last value less often than this always varies.
@@ -131,6 +134,16 @@ impl Metric {
             excursion: 0.0,
             sums: Tail::new(3.0, PRIOR_EVENTS),
         }
+    }
+
+    /// How far the value is from the level of the last hundred, in units of what is usual, with the time of the day
+    /// taken away.
+    pub(super) fn away(&self, reading: &Reading) -> Option<Finite> {
+        let k = Look::Lasting as usize;
+        let (look, deviation, floor) = (self.looks.get(k)?, *reading.deviations.get(k)?, *reading.floors.get(k)?);
+        // The first change of a metric that never varied is as far as can be told.
+        let usual = look.spread.max(floor).max(f64::MIN_POSITIVE);
+        Finite::new(within(deviation / usual, -FARTHEST, FARTHEST))
     }
 
     pub(super) fn is_counter(&self) -> bool {
@@ -375,8 +388,13 @@ impl Metric {
     pub(super) fn unremarkable(&self, reading: &Reading) -> f64 {
         match reading.look {
             Look::Point => reading.forecast,
-            _ => reading.value - reading.deviations[Look::Lasting as usize],
+            _ => self.level(reading),
         }
+    }
+
+    /// The level of the last hundred values, with the time of the day.
+    pub(super) fn level(&self, reading: &Reading) -> f64 {
+        reading.value - reading.deviations[Look::Lasting as usize]
     }
 
     /// The value farthest from unremarkable that would not have added to what lasts.
