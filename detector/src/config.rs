@@ -22,6 +22,8 @@ pub struct Config {
     pub bounds: Bounds,
     /// Numbers that are anomalous above a limit, by service; `__default__` for every other service.
     pub rules: HardLimits,
+    /// Models beside those that are always there.
+    pub models: Models,
 }
 
 impl Config {
@@ -78,6 +80,16 @@ pub struct ConfigError {
     pub field: Option<String>,
     /// What is wrong with it.
     pub message: String,
+}
+
+/// Models beside those that are always there. A state is made with them: it can be loaded with the same ones only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+pub struct Models {
+    /// Whether a subject with at least three metrics gets an isolation forest over all of them together, for rows whose
+    /// metrics are strange only in combination. It counts as six metrics towards `bounds.max_metrics`.
+    pub forest: bool,
 }
 
 /// Limits on memory: what a detector holds is a function of these, never of its traffic.

@@ -153,7 +153,7 @@ impl Detector {
     /// When the snapshot is damaged, of a version that cannot be read, or made under other bounds.
     pub fn restore(config: Config, snapshot: &[u8]) -> Result<Self, SnapshotError> {
         Ok(Detector {
-            core: snapshot::read(&config.bounds, snapshot)?,
+            core: snapshot::read(&config, snapshot)?,
             config,
             scoring: true,
         })
@@ -161,7 +161,7 @@ impl Detector {
 
     /// The whole state as bytes: versioned, with a checksum.
     pub fn snapshot(&self) -> Vec<u8> {
-        snapshot::write(&self.config.bounds, &self.core)
+        snapshot::write(&self.config, &self.core)
     }
 
     /// Scores an event, then learns from it. Episodes that begin or end with it, and sessions that have timed
@@ -271,6 +271,8 @@ impl Detector {
         let max = self.config.bounds.max_metrics.get() as usize;
         let numbers = sample.values.iter().map(|value| (value.metric, value.value));
         let hits = self.config.rules.hits(&sample.subject, numbers);
+        // What is counted of a log is three numbers that say much the same.
+        let forest = self.config.models.forest && of == Of::Metrics;
         let core = &mut self.core;
         let (series, evicted) = core
             .table
@@ -290,7 +292,7 @@ impl Detector {
         if of == Of::Metrics {
             pulse.beat(core.time.running);
         }
-        let assessment = row.assess(sample.time, sample.values, max);
+        let assessment = row.assess(sample.time, sample.values, max, forest);
         core.status.ignored_metrics += assessment.ignored;
         let surprise = if assessment.learning {
             0.0
@@ -315,10 +317,10 @@ impl Detector {
             let models = (beyond > 0.0).then(|| row.explain(sample.time, &lowered, beyond, target).1);
             // The row that was assessed last has to stay as it is: what is only tried, is tried on a copy.
             let mut copy = row.clone();
-            let clears = copy.assess(sample.time, &lowered, max).surprise < target;
+            let clears = copy.assess(sample.time, &lowered, max, forest).surprise < target;
             let (kind, mut explanation) = limit::explain(&hits, total, clears, models);
             if let Some(first) = sample.values.iter().find(|value| limit::is_first(&hits, value.metric)) {
-                copy.assess(sample.time, &[*first], max);
+                copy.assess(sample.time, &[*first], max, forest);
                 explanation.features = copy.explain(sample.time, &[*first], 0.0, f64::INFINITY).1.features;
                 // The first value of all has nothing before it; of a counter it is not yet a rate.
                 if explanation.features.is_empty() && !is_counter(first.metric) {

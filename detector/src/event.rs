@@ -131,7 +131,7 @@ impl<'a> Subject<'a> {
 }
 
 /// A finite number: neither NaN nor infinite.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
 pub struct Finite(f64);
 
 impl Finite {

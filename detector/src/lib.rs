@@ -10,6 +10,7 @@ mod episode;
 mod event;
 pub mod feature;
 mod footprint;
+pub mod forest;
 mod keys;
 mod limit;
 mod log;
@@ -22,7 +23,7 @@ mod threshold;
 mod verdict;
 pub mod wire;
 
-pub use config::{AlarmRate, Bounds, Config, ConfigError, Learning, Minutes};
+pub use config::{AlarmRate, Bounds, Config, ConfigError, Learning, Minutes, Models};
 pub use detector::{Detector, Report, Status};
 pub use event::{Event, Finite, Label, Level, LogRecord, Request, Sample, Subject, Timestamp, Value};
 pub use footprint::{Part, footprint};

@@ -4,6 +4,7 @@ mod channel;
 mod forecast;
 mod model;
 mod row;
+mod together;
 mod unit;
 
 pub(crate) use row::Row;

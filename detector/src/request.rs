@@ -8,6 +8,7 @@
 
 mod client;
 mod evidence;
+mod judge;
 mod node;
 mod reference;
 mod route;

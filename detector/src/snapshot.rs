@@ -1,9 +1,9 @@
-//! The state of a detector as bytes: magic, version, a digest of the bounds, postcard, checksum.
+//! The state of a detector as bytes: magic, version, a digest of bounds and models, postcard, checksum.
 
 use serde::{Serialize, de::DeserializeOwned};
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::config::Bounds;
+use crate::config::{Bounds, Config, Models};
 
 const MAGIC: &[u8; 8] = b"wpstate\n";
 /// Raised with every change of the state's layout.
@@ -29,18 +29,19 @@ pub enum SnapshotError {
     /// Damaged or cut off.
     #[error("the snapshot is damaged or cut off: use an older one, or start without it")]
     Damaged,
-    /// Made under other bounds.
+    /// Made under other bounds, or with other models.
     #[error(
-        "the snapshot was made under other `bounds`: use the configuration that it was made with, or start without it"
+        "the snapshot was made under other `bounds` or with other `models`: use the configuration that it was made \
+         with, or start without it"
     )]
     Bounds,
 }
 
-pub(crate) fn write<T: Serialize>(bounds: &Bounds, state: &T) -> Vec<u8> {
+pub(crate) fn write<T: Serialize>(config: &Config, state: &T) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1 << 16);
     bytes.extend_from_slice(MAGIC);
     bytes.extend_from_slice(&VERSION.to_le_bytes());
-    bytes.extend_from_slice(&digest(bounds).to_le_bytes());
+    bytes.extend_from_slice(&digest(config).to_le_bytes());
     let mut bytes = postcard::to_extend(state, bytes)
         .expect("every part of the state can be serialized and a Vec takes every byte");
     let checksum = crc32fast::hash(&bytes);
@@ -48,7 +49,7 @@ pub(crate) fn write<T: Serialize>(bounds: &Bounds, state: &T) -> Vec<u8> {
     bytes
 }
 
-pub(crate) fn read<T: DeserializeOwned>(bounds: &Bounds, bytes: &[u8]) -> Result<T, SnapshotError> {
+pub(crate) fn read<T: DeserializeOwned>(config: &Config, bytes: &[u8]) -> Result<T, SnapshotError> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(SnapshotError::Foreign)?;
     let (version, rest) = rest.split_first_chunk().ok_or(SnapshotError::Damaged)?;
     let found = u16::from_le_bytes(*version);
@@ -61,22 +62,26 @@ pub(crate) fn read<T: DeserializeOwned>(bounds: &Bounds, bytes: &[u8]) -> Result
     if crc32fast::hash(covered) != u32::from_le_bytes(*checksum) {
         return Err(SnapshotError::Damaged);
     }
-    if u64::from_le_bytes(*stored) != digest(bounds) {
+    if u64::from_le_bytes(*stored) != digest(config) {
         return Err(SnapshotError::Bounds);
     }
     postcard::from_bytes(body).map_err(|_| SnapshotError::Damaged)
 }
 
 /// Covers what shapes the state; budget and learning are policy and may change between save and load.
-fn digest(bounds: &Bounds) -> u64 {
-    let mut bytes = [0; 16];
-    for (chunk, bound) in bytes.chunks_exact_mut(4).zip([
-        bounds.max_series,
-        bounds.max_metrics,
-        bounds.max_templates,
-        bounds.max_routes,
-    ]) {
+fn digest(config: &Config) -> u64 {
+    let Bounds {
+        max_series,
+        max_metrics,
+        max_templates,
+        max_routes,
+    } = &config.bounds;
+    let Models { forest } = config.models;
+    let mut bytes = [0; 17];
+    let bounds = [max_series, max_metrics, max_templates, max_routes];
+    for (chunk, bound) in bytes.chunks_exact_mut(4).zip(bounds) {
         chunk.copy_from_slice(&bound.get().to_le_bytes());
     }
+    bytes[16] = u8::from(forest);
     xxh3_64(&bytes)
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::channel::{Channel, Look};
 use super::forecast::Forecasters;
 use super::unit;
-use crate::event::Timestamp;
+use crate::event::{Finite, Timestamp};
 use crate::feature::{self, Point};
 use crate::series::WRONG_CLOCK;
 use crate::threshold::{PRIOR_EVENTS, Tail, within};
@@ -98,6 +98,8 @@ const LARGEST: f64 = 1e30;
 
 /// So many values, the newest included, have features.
 const RECENT: usize = 16;
+/// What a metric's share in the row's forest is bounded by, in usual distances.
+const FARTHEST: f64 = 1e6;
 
 const LOOKS: usize = Look::ALL.len();
 
@@ -140,6 +142,16 @@ impl Metric {
             sums: Tail::new(3.0, PRIOR_EVENTS),
             recent: VecDeque::with_capacity(RECENT),
         }
+    }
+
+    /// How far the value is from the level of the last hundred, in units of what is usual, with the time of the day
+    /// taken away.
+    pub(super) fn away(&self, reading: &Reading) -> Option<Finite> {
+        let k = Look::Lasting as usize;
+        let (look, deviation, floor) = (self.looks.get(k)?, *reading.deviations.get(k)?, *reading.floors.get(k)?);
+        // The first change of a metric that never varied is as far as can be told.
+        let usual = look.spread.max(floor).max(f64::MIN_POSITIVE);
+        Finite::new(within(deviation / usual, -FARTHEST, FARTHEST))
     }
 
     pub(super) fn is_counter(&self) -> bool {
@@ -401,8 +413,13 @@ impl Metric {
     pub(super) fn unremarkable(&self, reading: &Reading) -> f64 {
         match reading.look {
             Look::Point => reading.forecast,
-            _ => reading.value - reading.deviations[Look::Lasting as usize],
+            _ => self.level(reading),
         }
+    }
+
+    /// The level of the last hundred values, with the time of the day.
+    pub(super) fn level(&self, reading: &Reading) -> f64 {
+        reading.value - reading.deviations[Look::Lasting as usize]
     }
 
     /// The value farthest from unremarkable that would not have added to what lasts.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::channel::Look;
 use super::model::{Metric, Reading};
+use super::together::{COUNTS_AS, FEWEST, Sight, Together};
 use super::unit::unit;
 use crate::event::{Finite, Timestamp, Value};
 use crate::series::MAX_LABEL_BYTES;
@@ -13,8 +14,13 @@ use crate::verdict::{Contribution, Expected, Explanation, Kind, Observation, Sub
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Row {
     metrics: Vec<Metric>,
+    together: Option<Box<Together>>,
     #[serde(skip)]
     scratch: Vec<Option<Reading>>,
+    #[serde(skip)]
+    deviations: Vec<Finite>,
+    #[serde(skip)]
+    sight: Option<Sight>,
 }
 
 /// What a row looks like, before anything is learned from it.
@@ -36,19 +42,22 @@ impl Row {
     pub(crate) fn new() -> Self {
         Row {
             metrics: Vec::new(),
+            together: None,
             scratch: Vec::new(),
+            deviations: Vec::new(),
+            sight: None,
         }
     }
 
     /// What a row looks like. Metrics that were never seen before get a model, up to `max` of them.
-    pub(crate) fn assess(&mut self, time: Timestamp, values: &[Value<'_>], max: usize) -> Assessment {
+    pub(crate) fn assess(&mut self, time: Timestamp, values: &[Value<'_>], max: usize, forest: bool) -> Assessment {
         let (mut added, mut ignored) = (0, 0);
         let mut readings = std::mem::take(&mut self.scratch);
         readings.clear();
         for (position, value) in values.iter().enumerate() {
             match self.find(position, value.metric) {
                 Some(index) => readings.push(self.metrics.get(index).and_then(|m| m.read(time, value.value.value()))),
-                None if self.metrics.len() < max && value.metric.len() <= MAX_LABEL_BYTES => {
+                None if self.metrics() < max && value.metric.len() <= MAX_LABEL_BYTES => {
                     added += 1;
                     self.metrics.reserve_exact(1);
                     self.metrics.push(Metric::new(value.metric));
@@ -65,8 +74,14 @@ impl Row {
             .enumerate()
             .filter_map(|(position, value)| self.metrics.get(self.find(position, value.metric)?))
             .all(Metric::is_learning);
-        let surprise = combine(&readings);
+        let mut deviations = std::mem::take(&mut self.deviations);
+        self.sight = self.together(values, &readings, &mut deviations);
+        let surprise = with_sight(combine(&readings), readings.len(), self.sight.as_ref());
+        self.deviations = deviations;
         self.scratch = readings;
+        if forest {
+            added += self.follow_together(max);
+        }
         Assessment {
             surprise,
             learning,
@@ -85,7 +100,47 @@ impl Row {
                 metric.read(time, value.value.value())
             })
             .collect();
-        combine(&readings)
+        let sight = self.together(values, &readings, &mut Vec::new());
+        with_sight(combine(&readings), readings.len(), sight.as_ref())
+    }
+
+    /// Sees to it that there is a forest for the metrics that there are, and returns what it adds to their number.
+    fn follow_together(&mut self, max: usize) -> usize {
+        let metrics = self.metrics.len();
+        match &mut self.together {
+            Some(together) => {
+                if !together.is_for(metrics) {
+                    **together = Together::new(metrics);
+                }
+                0
+            }
+            None if metrics >= FEWEST && metrics + COUNTS_AS <= max => {
+                self.together = Some(Box::new(Together::new(metrics)));
+                COUNTS_AS
+            }
+            None => 0,
+        }
+    }
+
+    /// How the deviations of a row look together. They are in the order of the metrics.
+    fn together(
+        &self,
+        values: &[Value<'_>],
+        readings: &[Option<Reading>],
+        deviations: &mut Vec<Finite>,
+    ) -> Option<Sight> {
+        let together = self.together.as_ref()?;
+        deviations.clear();
+        deviations.resize(together.metrics(), Finite::default());
+        for ((position, value), reading) in values.iter().enumerate().zip(readings) {
+            if let Some(index) = self.find(position, value.metric)
+                && let (Some(metric), Some(slot), Some(reading)) =
+                    (self.metrics.get(index), deviations.get_mut(index), reading)
+            {
+                *slot = metric.away(reading).unwrap_or_default();
+            }
+        }
+        together.read(deviations)
     }
 
     /// Learns the row that was assessed last.
@@ -99,6 +154,9 @@ impl Row {
             }
         }
         self.scratch = readings;
+        if let Some(together) = &mut self.together {
+            together.learn(&self.deviations, self.sight.as_ref(), weight);
+        }
     }
 
     /// The level that the row has now is accepted as normal.
@@ -106,8 +164,9 @@ impl Row {
         self.metrics.iter_mut().for_each(Metric::restart);
     }
 
+    /// Its metrics, and the forest as so many.
     pub(crate) fn metrics(&self) -> usize {
-        self.metrics.len()
+        self.metrics.len() + self.together.as_ref().map_or(0, |_| COUNTS_AS)
     }
 
     /// Why the row that was assessed last is strange, and what kind of thing it is.
@@ -136,8 +195,9 @@ impl Row {
         let kind = kind(strongest);
         parts.retain(|part| part.2 >= TAKES_PART * greatest);
         parts.truncate(MOST_CONTRIBUTIONS);
-        let sum: f64 = parts.iter().map(|part| part.2).sum();
-        let contributions = parts
+        let joint = self.joint(values, greatest);
+        let sum: f64 = parts.iter().chain(&joint).map(|part| part.2).sum();
+        let contributions: Vec<_> = parts
             .iter()
             .map(|(metric, reading, part)| {
                 let (observed, expected) = metric.seen_and_expected(reading);
@@ -160,8 +220,20 @@ impl Row {
                     },
                 }
             })
+            .chain(joint.iter().map(|(metric, reading, part)| Contribution {
+                of: metric.name.clone(),
+                model: "forest".to_owned(),
+                surprise: if sum > 0.0 { surprise * part / sum } else { 0.0 },
+                observed: Observation::Number(reading.value),
+                expected: Expected {
+                    value: Observation::Number(metric.level(reading)),
+                    low: None,
+                    high: None,
+                },
+                unit: unit(&metric.name).map(str::to_owned),
+            }))
             .collect();
-        let goals: Vec<Goal<'_>> = parts
+        let mut goals: Vec<Goal<'_>> = parts
             .iter()
             .map(|(metric, reading, _)| Goal {
                 metric: metric.name.as_str(),
@@ -169,6 +241,15 @@ impl Row {
                 enough: (reading.look != Look::Point).then(|| metric.not_adding(reading)),
             })
             .collect();
+        for (metric, reading, _) in &joint {
+            if goals.iter().all(|goal| goal.metric != metric.name) {
+                goals.push(Goal {
+                    metric: metric.name.as_str(),
+                    unremarkable: metric.level(reading),
+                    enough: None,
+                });
+            }
+        }
         let explanation = Explanation {
             contributions,
             // No value says how long a metric may stay the same.
@@ -183,6 +264,36 @@ impl Row {
             }),
         };
         (kind, explanation)
+    }
+
+    /// The metrics that make the row strange to the forest, where that is among what is strangest, each with its share
+    /// of the forest's surprise.
+    fn joint(&self, values: &[Value<'_>], greatest: f64) -> Vec<(&Metric, &Reading, f64)> {
+        let (Some(together), Some(sight)) = (&self.together, &self.sight) else {
+            return Vec::new();
+        };
+        if sight.surprise <= 0.0 || sight.surprise < TAKES_PART * greatest {
+            return Vec::new();
+        }
+        let influences = together.influences(&self.deviations);
+        let mut parts: Vec<(&Metric, &Reading, f64)> = values
+            .iter()
+            .enumerate()
+            .zip(&self.scratch)
+            .filter_map(|((position, value), reading)| {
+                let index = self.find(position, value.metric)?;
+                Some((self.metrics.get(index)?, reading.as_ref()?, *influences.get(index)?))
+            })
+            .collect();
+        parts.sort_by(|a, b| b.2.total_cmp(&a.2));
+        let most = parts.first().map_or(0.0, |part| part.2);
+        parts.retain(|part| part.2 > 0.0 && part.2 >= TAKES_PART * most);
+        parts.truncate(MOST_CONTRIBUTIONS);
+        let sum: f64 = parts.iter().map(|part| part.2).sum();
+        for part in &mut parts {
+            part.2 *= sight.surprise / sum;
+        }
+        parts
     }
 
     /// The nearest values that would not have been flagged: metrics are brought to what is unremarkable one by
@@ -295,6 +406,15 @@ fn combine(readings: &[Option<Reading>]) -> f64 {
         libm::log10(sum.min(f64::MAX) / count).max(0.0)
     };
     mean.max(mean_of_three(readings))
+}
+
+/// The surprise of a row with what the forest makes of it: again the harmonic mean of the probabilities, in which the
+/// forest counts as much as one of the metrics.
+fn with_sight(surprise: f64, metrics: usize, sight: Option<&Sight>) -> f64 {
+    let Some(sight) = sight else { return surprise };
+    let (metrics, most) = (metrics as f64, surprise.max(sight.surprise));
+    let sum = metrics * libm::exp10(surprise - most) + libm::exp10(sight.surprise - most);
+    (most + libm::log10(sum / (metrics + 1.0))).max(0.0)
 }
 
 /// Three metrics that are strange together are as strange as they are on average, however many others are not: for

@@ -70,10 +70,6 @@ impl<T> Table<T> {
         self.entries.get_mut(place)
     }
 
-    pub(super) fn iter(&self) -> impl ExactSizeIterator<Item = &Entry<T>> {
-        self.entries.iter()
-    }
-
     pub(super) fn iter_mut(&mut self) -> impl Iterator<Item = &mut Entry<T>> {
         self.entries.iter_mut()
     }

@@ -1,0 +1,110 @@
+//! The forest over the metrics of a row, as a detector uses it.
+
+use watchpost_detector::{
+    Anomaly, Config, Detector, Event, Finite, Report, Sample, SnapshotError, Subject, Timestamp, Value, Verdict,
+};
+
+const METRICS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+const ON: &str = r#"{"models": {"forest": true}, "false_alarms_per_day": 10}"#;
+
+/// Noise in (-1.5, 1.5), the same in every run.
+fn noise(state: &mut u64) -> f64 {
+    let mut sum = -1.5;
+    for _ in 0..3 {
+        *state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        sum += (*state >> 11) as f64 / (1u64 << 53) as f64;
+    }
+    sum
+}
+
+fn observe(detector: &mut Detector, minute: i64, row: &[f64], alarms: &mut Vec<Anomaly>) -> Verdict {
+    let values: Vec<_> = METRICS
+        .iter()
+        .zip(row)
+        .map(|(metric, value)| Value {
+            metric,
+            value: Finite::new(*value).unwrap(),
+        })
+        .collect();
+    let mut reports = Vec::new();
+    let sample = Sample {
+        time: Timestamp::from_seconds(minute * 60),
+        subject: Subject::default(),
+        values: &values,
+    };
+    let verdict = detector.observe(&Event::Sample(sample), &mut reports);
+    alarms.extend(reports.into_iter().filter_map(|report| match report {
+        Report::Anomaly(anomaly) => Some(*anomaly),
+        Report::Session { .. } => None,
+    }));
+    verdict
+}
+
+#[test]
+fn a_snapshot_anywhere_changes_nothing() {
+    let config = Config::from_json(ON).unwrap();
+    let (mut whole, mut cut) = (Detector::new(config.clone()), Detector::new(config.clone()));
+    let (mut state, mut alarms, mut others) = (1, Vec::new(), Vec::new());
+    for minute in 0..900 {
+        if minute % 123 == 45 {
+            cut = Detector::restore(config.clone(), &cut.snapshot()).unwrap();
+        }
+        // A metric that comes later, and one that is missing now and then.
+        let metrics = if minute < 300 {
+            5
+        } else {
+            6 - usize::from(minute % 50 == 0)
+        };
+        let row: Vec<f64> = (0..metrics).map(|_| 10.0 + noise(&mut state)).collect();
+        let verdict = observe(&mut whole, minute, &row, &mut alarms);
+        assert_eq!(verdict, observe(&mut cut, minute, &row, &mut others), "minute {minute}");
+    }
+    assert_eq!(alarms, others);
+    assert_eq!(whole.snapshot(), cut.snapshot());
+    assert!(matches!(
+        Detector::restore(Config::default(), &cut.snapshot()),
+        Err(SnapshotError::Bounds)
+    ));
+}
+
+#[test]
+fn what_is_strange_together_is_explained_and_has_a_counterfactual() {
+    let config = Config::from_json(ON).unwrap();
+    let mut detector = Detector::new(config);
+    let (mut state, mut alarms) = (1, Vec::new());
+    for minute in 0..3000 {
+        let row: Vec<f64> = (0..6).map(|_| 10.0 + noise(&mut state)).collect();
+        observe(&mut detector, minute, &row, &mut alarms);
+    }
+    let before = detector.snapshot();
+    let mut strange = [10.0; 6];
+    strange[..4].fill(12.2);
+    alarms.clear();
+    let verdict = observe(&mut detector, 3000, &strange, &mut alarms);
+    let [alarm] = &alarms[..] else {
+        panic!("one alarm: {verdict:?}")
+    };
+    let contributions = &alarm.explanation.contributions;
+    let sum: f64 = contributions.iter().map(|contribution| contribution.surprise).sum();
+    assert!((sum - alarm.surprise).abs() < 1e-9, "{sum} {}", alarm.surprise);
+    let named: Vec<_> = contributions
+        .iter()
+        .filter(|contribution| contribution.model == "forest")
+        .map(|contribution| contribution.of.as_str())
+        .collect();
+    assert!(
+        !named.is_empty() && named.iter().all(|name| METRICS[..4].contains(name)),
+        "{named:?}"
+    );
+    let substitutions = &alarm.explanation.counterfactual;
+    assert!(!substitutions.is_empty());
+    for substitution in substitutions {
+        let place = METRICS.iter().position(|metric| *metric == substitution.of).unwrap();
+        strange[place] = substitution.value;
+    }
+    let mut again = Detector::restore(Config::from_json(ON).unwrap(), &before).unwrap();
+    let verdict = observe(&mut again, 3000, &strange, &mut Vec::new());
+    assert!(!verdict.state.is_anomalous(), "{verdict:?}");
+}
