@@ -123,9 +123,7 @@ impl Exchanges {
         until: i64,
         mut each: impl FnMut(i64, &mut Vec<u8>),
     ) {
-        let ended = self
-            .open
-            .partition_point(|exchange| exchange.end < until * SECOND);
+        let ended = self.open.partition_point(|exchange| exchange.end < until * SECOND);
         for exchange in self.open.drain(..ended) {
             form::write(&exchange, form, self.seed, calendar, out);
             each(exchange.end, out);

@@ -9,7 +9,9 @@ use super::TICK;
 use super::conditions::{Conditions, Failure};
 use super::jobs::{Cue, JOBS, cue};
 use super::noise::Noise;
-use super::phrases::{CARDS, CARRIERS, LOCALES, METHODS, PATHS, PHRASES, PROBES, PRODUCTS, Phrase, RESOURCES, Rate, TABLES};
+use super::phrases::{
+    CARDS, CARRIERS, LOCALES, METHODS, PATHS, PHRASES, PROBES, PRODUCTS, Phrase, RESOURCES, Rate, TABLES,
+};
 use super::plan::{Happening, Plan, Scheduled};
 use super::routes::Sample;
 use super::shop::{ROUTES, Service};
@@ -157,15 +159,7 @@ impl Log {
         }
     }
 
-    fn say(
-        &mut self,
-        out: &mut Vec<u8>,
-        plan: &Plan,
-        conditions: &Conditions,
-        line: &Line,
-        slowness: f64,
-        now: i64,
-    ) {
+    fn say(&mut self, out: &mut Vec<u8>, plan: &Plan, conditions: &Conditions, line: &Line, slowness: f64, now: i64) {
         let mut rest = line.text;
         while let Some((before, after)) = rest.split_once('{') {
             out.extend_from_slice(before.as_bytes());

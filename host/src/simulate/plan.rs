@@ -6,10 +6,11 @@ use std::net::Ipv4Addr;
 
 use super::shop::{POST_CHECKOUT, ROUTES, RouteId, Service};
 
-pub use draw::{Draw, DrawError, usual_requests_per_second};
 pub(super) use draw::usual_demand;
+pub use draw::{Draw, DrawError, usual_requests_per_second};
 
 /// Everything a simulation depends on. The same plan gives the same bytes.
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// Everything random is drawn from this.
     pub seed: u64,

@@ -6,8 +6,8 @@ use super::conditions::{Conditions, Fault};
 use super::load;
 use super::noise::{Drift, Noise};
 use super::plan::Plan;
-use super::shop::{ROUTES, Route, Traffic};
 use super::rows::{Form, Metrics};
+use super::shop::{ROUTES, Route, Traffic};
 use super::wire::Calendar;
 
 /// One tick of one route.

@@ -6,9 +6,9 @@ use super::conditions::{Conditions, LIVE_BY_LOAD, Strain};
 use super::noise::{Drift, Noise};
 use super::plan::{Plan, Scheduled};
 use super::routes::Sample;
+use super::rows::{Form, Metrics};
 use super::shop::{Profile, ROUTES, Route, Service};
 use super::wire::Calendar;
-use super::rows::{Form, Metrics};
 
 /// All services, in the order of [`Service::ALL`].
 pub(super) struct Services {

@@ -112,9 +112,10 @@ impl Stream {
         self.exchanges.step(&moment.conditions, samples, moment.from);
         let Batch { bytes, ends } = batch;
         let until = moment.from + TICK;
-        self.exchanges.write(form, bytes, &moment.calendar, until, |time, bytes| {
-            ends.push((time, bytes.len()));
-        });
+        self.exchanges
+            .write(form, bytes, &moment.calendar, until, |time, bytes| {
+                ends.push((time, bytes.len()));
+            });
     }
 
     fn metrics(&mut self, form: rows::Form, moment: &Moment, batch: &mut Batch) {
@@ -169,3 +170,6 @@ impl Batch {
         self.bytes.truncate(self.ends.last().map_or(0, |(_, length)| *length));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -215,7 +215,11 @@ fn incident(event: &Scheduled) -> Option<Incident> {
             Kind::SilentRoute,
             vec![of_route(route)],
             // What it calls gets fewer requests, or none.
-            ROUTES[route].calls.iter().map(|&(callee, _)| of_route(callee)).collect(),
+            ROUTES[route]
+                .calls
+                .iter()
+                .map(|&(callee, _)| of_route(callee))
+                .collect(),
             format!("No request reaches {} any more.", ROUTES[route].name),
         ),
         Happening::RetryStorm { route, volume } => (
@@ -286,7 +290,10 @@ fn harmless(event: &Scheduled) -> Option<Harmless> {
             (kind, format!("deploy {} {version}", service.profile().name))
         }
         Happening::Campaign { factor } => ("campaign", format!("campaign, demand times {factor:.1}")),
-        Happening::CacheFlush { service } => ("cache_flush", format!("the caches of {} fill again", service.profile().name)),
+        Happening::CacheFlush { service } => (
+            "cache_flush",
+            format!("the caches of {} fill again", service.profile().name),
+        ),
         _ => return None,
     };
     Some(Harmless {

@@ -123,7 +123,12 @@ const WRITTEN: Manners = Manners {
 /// In the order of [`ROUTES`].
 const MANNERS: [Manners; ROUTES.len()] = [
     Manners {
-        others: &[(400, 0.015, 0.1), (401, 0.010, 0.05), (409, 0.006, 0.7), (402, 0.012, 0.9)],
+        others: &[
+            (400, 0.015, 0.1),
+            (401, 0.010, 0.05),
+            (409, 0.006, 0.7),
+            (402, 0.012, 0.9),
+        ],
         received: 1_150.0,
         sent: 620.0,
         ..WRITTEN

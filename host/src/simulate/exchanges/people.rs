@@ -35,7 +35,9 @@ impl Client {
     pub(super) fn address(self, seed: u64) -> Ipv4Addr {
         match self {
             // 198.18.0.0/15 is for benchmarks and belongs to nobody.
-            Client::Visitor(rank) => Ipv4Addr::from_bits(0xc612_0000 | (mixed(seed, u64::from(rank)) as u32 & 0x1_ffff)),
+            Client::Visitor(rank) => {
+                Ipv4Addr::from_bits(0xc612_0000 | (mixed(seed, u64::from(rank)) as u32 & 0x1_ffff))
+            }
             Client::Pod(service, pod) => pod_address(service, pod),
             Client::Scanner(address) => address,
         }

@@ -335,10 +335,19 @@ fn leak_lasts(service: Service) -> i64 {
 /// What every service deploys, one after the other. Some versions bring new
 /// routes or lines.
 const RELEASES: [(Service, &[&str]); 7] = [
-    (Service::Catalog, &["v2.17.0", "v2.18.0", "v2.18.1", "v2.19.0", "v2.20.0", "v2.20.1"]),
-    (Service::Search, &["v4.2.2", "v4.3.0", "v4.3.1", "v4.4.0", "v4.5.0", "v4.5.1"]),
+    (
+        Service::Catalog,
+        &["v2.17.0", "v2.18.0", "v2.18.1", "v2.19.0", "v2.20.0", "v2.20.1"],
+    ),
+    (
+        Service::Search,
+        &["v4.2.2", "v4.3.0", "v4.3.1", "v4.4.0", "v4.5.0", "v4.5.1"],
+    ),
     (Service::Cart, &["v1.28.1", "v1.29.0", "v1.30.0", "v1.30.1", "v1.31.0"]),
-    (Service::Checkout, &["v1.41.0", "v1.41.1", "v1.42.0", "v1.43.0", "v1.43.1", "v1.44.0"]),
+    (
+        Service::Checkout,
+        &["v1.41.0", "v1.41.1", "v1.42.0", "v1.43.0", "v1.43.1", "v1.44.0"],
+    ),
     (Service::Payments, &["v5.12.0", "v5.12.1", "v5.13.0", "v5.14.0"]),
     (Service::Orders, &["v2.8.0", "v2.8.1", "v2.9.0", "v2.10.0", "v2.11.0"]),
     (Service::Inventory, &["v3.4.0", "v3.4.1", "v3.5.0", "v3.6.0"]),
@@ -347,7 +356,10 @@ const RELEASES: [(Service, &[&str]); 7] = [
 /// Requests that the shop of the demonstration answers in a second, on average
 /// over a week.
 pub fn usual_requests_per_second() -> f64 {
-    let rates = ROUTES.iter().filter(|route| route.since.is_none()).map(Route::peak_rate);
+    let rates = ROUTES
+        .iter()
+        .filter(|route| route.since.is_none())
+        .map(Route::peak_rate);
     rates.sum::<f64>() * usual_demand()
 }
 
