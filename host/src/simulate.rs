@@ -107,15 +107,7 @@ impl Simulation {
     /// Appends the log lines of the tick.
     fn say(&mut self, moment: &Moment, form: LogForm, out: &mut Vec<u8>) {
         let samples = &self.routes.samples;
-        self.log.step(
-            &self.plan,
-            &moment.conditions,
-            samples,
-            form,
-            out,
-            &moment.calendar,
-            moment.from,
-        );
+        self.log.step(&self.plan, moment, samples, form, out);
     }
 
     /// Appends the rows of the tick.

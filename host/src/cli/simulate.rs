@@ -131,7 +131,7 @@ impl Simulate {
             None => Console::new(console.is_quiet()),
         };
         let stream = Stream::new(plan, content, self.rate, seconds);
-        self.write(stream, pace, &console, &labels)
+        self.write(stream, pace.as_ref(), &console, &labels)
     }
 
     fn plan(&self, start: i64, seconds: i64) -> anyhow::Result<Plan> {
@@ -165,7 +165,7 @@ impl Simulate {
     fn write(
         &self,
         mut stream: Stream,
-        pace: Option<Pace>,
+        pace: Option<&Pace>,
         console: &Console,
         labels: &Labels,
     ) -> anyhow::Result<Exit> {
@@ -184,7 +184,7 @@ impl Simulate {
         let mut pour = || -> std::io::Result<Exit> {
             out.write_all(&stream.header())?;
             while stream.tick(&mut batch) {
-                match &pace {
+                match pace {
                     None => {
                         out.write_all(batch.bytes())?;
                         lines += batch.count() as u64;

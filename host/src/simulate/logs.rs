@@ -5,6 +5,7 @@ mod form;
 
 use std::net::Ipv4Addr;
 
+use super::Moment;
 use super::TICK;
 use super::conditions::{Conditions, Failure};
 use super::jobs::{Cue, JOBS, cue};
@@ -15,7 +16,7 @@ use super::phrases::{
 use super::plan::{Happening, Plan, Scheduled};
 use super::routes::Sample;
 use super::shop::{ROUTES, Service};
-use super::wire::{self, Calendar};
+use super::wire;
 
 pub use form::Form;
 use form::Said;
@@ -72,17 +73,13 @@ impl Log {
         }
     }
 
-    /// Writes the lines of the tick that begins `now`, in the order of time.
-    pub(super) fn step(
-        &mut self,
-        plan: &Plan,
-        conditions: &Conditions,
-        samples: &[Sample],
-        form: Form,
-        out: &mut Vec<u8>,
-        calendar: &Calendar,
-        now: i64,
-    ) {
+    /// Writes the lines of a tick, in the order of time.
+    pub(super) fn step(&mut self, plan: &Plan, moment: &Moment, samples: &[Sample], form: Form, out: &mut Vec<u8>) {
+        let Moment {
+            from: now,
+            ref calendar,
+            ref conditions,
+        } = *moment;
         let activities = activities(samples, conditions.failure);
         let scanned = conditions.scan.map_or(0.0, |(_, per_second)| per_second * TICK as f64);
         self.lines.clear();

@@ -65,17 +65,17 @@ pub(super) fn content(stream: StreamName, format: Option<FormatName>) -> Result<
     let format = format.unwrap_or(formats[0].0);
     let known = formats.iter().find(|(known, _)| *known == format);
     known.map(|(_, content)| *content).ok_or_else(|| {
-        let names: Vec<String> = formats.iter().map(|(format, _)| named(*format)).collect();
+        let names: Vec<String> = formats.iter().map(|(format, _)| named(format)).collect();
         format!(
             "`{}` cannot be written as {}; its formats are: {}",
-            named(stream),
-            named(format),
+            named(&stream),
+            named(&format),
             names.join(", ")
         )
     })
 }
 
-fn named(value: impl ValueEnum) -> String {
+fn named(value: &impl ValueEnum) -> String {
     let value = value.to_possible_value().expect("no value is hidden");
     value.get_name().to_owned()
 }

@@ -116,7 +116,7 @@ fn incident(kind: Kind, seed: u64, hours: i64) -> (Label, Vec<Request>) {
     let label = labels.incidents.remove(0);
     assert_eq!(label.incident.kind, kind);
     assert!(label.incident.start <= label.onset && label.onset < label.incident.end);
-    let text = run(&draw, Content::Requests(RequestForm::EnvoyJson), 30.0);
+    let text = run(&draw, Content::Requests(RequestForm::EnvoyJson), 20.0);
     let requests = requests(&text, label.incident.start - HOUR / 2, label.incident.end + HOUR / 4);
     (label, requests)
 }
