@@ -56,15 +56,15 @@ pub(crate) struct Simulate {
     format: Option<FormatName>,
 
     /// Log lines in `logs`, otherwise requests, a second: the average of a week. Nights have a third of it.
-    #[arg(long, value_name = "N", default_value = "10", value_parser = options::rate, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "10", value_parser = options::rate, allow_hyphen_values = true)]
     rate: f64,
 
     /// How many incidents there are, such as `8/day` or `1/hour`; a number alone is a day's.
-    #[arg(long, value_name = "N", default_value = "8/day", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "8/day", allow_hyphen_values = true)]
     anomalies: Frequency,
 
     /// How many harmless events there are, in the same form.
-    #[arg(long, value_name = "N", default_value = "4/day", allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "4/day", allow_hyphen_values = true)]
     harmless: Frequency,
 
     /// The kinds of incidents, separated by commas; all unless given.
@@ -72,7 +72,7 @@ pub(crate) struct Simulate {
     kinds: Vec<Kind>,
 
     /// How long nothing goes wrong at first; a quarter of the duration, and at most 6h, unless given.
-    #[arg(long, value_name = "SPAN", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     calm: Option<Span>,
 
     /// What everything random is drawn from.
@@ -85,7 +85,7 @@ pub(crate) struct Simulate {
     start: Option<Start>,
 
     /// How long it lasts in event time; 6h unless given, and 30d with --follow.
-    #[arg(long, value_name = "SPAN", allow_negative_numbers = true)]
+    #[arg(long, value_name = "SPAN", allow_hyphen_values = true)]
     duration: Option<Span>,
 
     /// Writes every line when its time has come, until interrupted; otherwise everything as fast as possible.
@@ -93,7 +93,7 @@ pub(crate) struct Simulate {
     follow: bool,
 
     /// How many times as fast event time passes with --follow.
-    #[arg(long, value_name = "N", default_value = "1", requires = "follow", value_parser = options::speed, allow_negative_numbers = true)]
+    #[arg(long, value_name = "N", default_value = "1", requires = "follow", value_parser = options::speed, allow_hyphen_values = true)]
     speed: f64,
 
     /// Where it is written to; otherwise standard output.
