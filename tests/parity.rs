@@ -172,8 +172,8 @@ fn count(bytes: &[u8]) -> usize {
 fn plan(events: usize) -> Plan {
     const FEWEST_A_DAY: usize = 20_000;
     let demo = Plan::demo();
-    let length = i64::from(demo.days) * 86_400;
-    let rounds = (events / FEWEST_A_DAY + 2).div_ceil(demo.days as usize);
+    let length = demo.seconds;
+    let rounds = (events / FEWEST_A_DAY + 2).div_ceil((length / 86_400) as usize);
     let moved = |event: &Scheduled, by: i64| Scheduled {
         start: event.start + by,
         end: event.end + by,
@@ -191,7 +191,7 @@ fn plan(events: usize) -> Plan {
         );
     }
     Plan {
-        days: rounds as u32 * demo.days,
+        seconds: rounds as i64 * length,
         events: scheduled,
         ..demo
     }

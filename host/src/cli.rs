@@ -9,6 +9,7 @@ mod engine;
 pub(crate) mod exit;
 mod report;
 mod score;
+mod simulate;
 mod size;
 mod state;
 mod verdicts;
@@ -57,6 +58,7 @@ Exit codes:
 enum Command {
     Demo(demo::Demo),
     Score(score::Score),
+    Simulate(simulate::Simulate),
     Size(size::Size),
     Config(config::ConfigCommand),
     Completions(completions::Completions),
@@ -84,6 +86,7 @@ impl Arguments {
         match self.command {
             Command::Demo(demo) => demo.run(&console),
             Command::Score(score) => score.run(&console),
+            Command::Simulate(simulate) => simulate.run(&console),
             Command::Size(size) => size.run(),
             Command::Config(config) => config.run(),
             Command::Completions(completions) => completions.run(),

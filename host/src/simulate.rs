@@ -12,9 +12,14 @@
 //!   nobody called it,
 //! - the log lines in between.
 //!
+//! That is what the demonstration sees. A [`Stream`] has one of them in many
+//! formats, and the single requests behind the rows of the routes; its plan
+//! may be drawn by lot ([`Draw`]).
+//!
 //! Rows describe the half minute that ends at their timestamp.
 
 mod conditions;
+mod exchanges;
 mod jobs;
 mod load;
 mod logs;
@@ -22,14 +27,20 @@ mod noise;
 mod phrases;
 mod plan;
 mod routes;
+mod rows;
 mod services;
 mod shop;
+mod stream;
 mod truth;
 mod wire;
 
-pub use plan::{Happening, Plan, Scheduled};
+pub use exchanges::Form as RequestForm;
+pub use logs::Form as LogForm;
+pub use plan::{Draw, DrawError, Happening, Plan, Scheduled, usual_requests_per_second};
+pub use rows::Form as MetricForm;
 pub use shop::{RouteId, Service};
-pub use truth::{Harmless, Incident, Kind, Subject, Truth};
+pub use stream::{Batch, Content, Stream};
+pub use truth::{Harmless, Incident, Kind, Label, Labels, Subject, Truth};
 
 use conditions::Conditions;
 use load::Load;
@@ -57,32 +68,55 @@ impl Simulation {
         let seed = plan.seed;
         Self {
             now: plan.start,
-            plan,
             load: Load::new(seed),
-            routes: Routes::new(seed),
-            services: Services::new(seed),
+            routes: Routes::new(&plan),
+            services: Services::new(&plan),
             log: Log::new(seed),
+            plan,
         }
     }
 
     /// Appends the events of the next tick to `out`, or returns false at the
     /// end of the plan.
     pub fn tick(&mut self, out: &mut Vec<u8>) -> bool {
-        let now = self.now;
-        let end = now + TICK;
-        if end > self.plan.end() {
+        let Some(moment) = self.step() else {
             return false;
-        }
-        let calendar = Calendar::of(now);
-        let conditions = Conditions::at(&self.plan, now);
-        let demand = self.load.step(now) * conditions.surge;
-        self.routes.step(demand, &conditions);
-        let samples = &self.routes.samples;
-        self.log.step(&self.plan, &conditions, samples, out, &calendar, now);
-        self.services.step(&conditions, samples, out, &calendar, end);
-        self.routes.write(out, &calendar, end);
-        self.now = end;
+        };
+        self.say(&moment, LogForm::Json, out);
+        self.report(&moment, MetricForm::Ndjson, out);
         true
+    }
+
+    /// Has the visitors come and the routes answer, for one tick.
+    fn step(&mut self) -> Option<Moment> {
+        let from = self.now;
+        if from + TICK > self.plan.end() {
+            return None;
+        }
+        let conditions = Conditions::at(&self.plan, from);
+        let demand = self.load.step(from) * conditions.surge;
+        self.routes.step(demand, &conditions);
+        self.now = from + TICK;
+        Some(Moment {
+            from,
+            calendar: Calendar::of(from),
+            conditions,
+        })
+    }
+
+    /// Appends the log lines of the tick.
+    fn say(&mut self, moment: &Moment, form: LogForm, out: &mut Vec<u8>) {
+        let samples = &self.routes.samples;
+        self.log.step(&self.plan, moment, samples, form, out);
+    }
+
+    /// Appends the rows of the tick.
+    fn report(&mut self, moment: &Moment, form: MetricForm, out: &mut Vec<u8>) {
+        let to = moment.from + TICK;
+        let samples = &self.routes.samples;
+        self.services
+            .step(&moment.conditions, samples, form, out, &moment.calendar, to);
+        self.routes.write(form, out, &moment.calendar, to);
     }
 
     /// The part of the plan that is done, from 0 to 1.
@@ -95,6 +129,13 @@ impl Simulation {
     pub fn now(&self) -> i64 {
         self.now
     }
+}
+
+/// One tick, and what presses on the shop in it.
+struct Moment {
+    from: i64,
+    calendar: Calendar,
+    conditions: Conditions,
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! What the plan and the timetable do to the shop at one moment: the only
 //! place where a scheduled event becomes a number.
 
+use std::net::Ipv4Addr;
+
 use super::jobs::JOBS;
 use super::load;
 use super::plan::{Happening, Plan, Scheduled, WARM_UP};
@@ -14,6 +16,12 @@ pub(super) struct Conditions {
     pub(super) services: [Strain; Service::ALL.len()],
     /// In the order of [`ROUTES`].
     pub(super) routes: [Fault; ROUTES.len()],
+    /// A client that looks for paths that do not exist, and how often it asks
+    /// in a second.
+    pub(super) scan: Option<(Ipv4Addr, f64)>,
+    /// How requests fail in the incident that is on: the log has other words
+    /// for each.
+    pub(super) failure: Failure,
 }
 
 /// What presses on a service.
@@ -34,8 +42,26 @@ pub(super) struct Fault {
     pub(super) served: bool,
     pub(super) median: f64,
     pub(super) tail: f64,
-    /// Share of requests that fail because of an incident.
+    /// Share of requests that fail because of an incident, and how.
     pub(super) failing: f64,
+    pub(super) failure: Failure,
+    /// How many times as many requests arrive.
+    pub(super) volume: f64,
+    /// Whether most answers are quicker and some much slower than usual.
+    pub(super) is_split: bool,
+}
+
+/// How requests fail because of an incident.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Failure {
+    /// The handler gives up.
+    Defect,
+    /// What the handler depends on cannot be reached.
+    Unreachable,
+    /// There are too many requests.
+    Overload,
+    /// The process dies.
+    Death,
 }
 
 impl Conditions {
@@ -54,7 +80,12 @@ impl Conditions {
                 median: 1.0,
                 tail: 1.0,
                 failing: 0.0,
+                failure: Failure::Unreachable,
+                volume: 1.0,
+                is_split: false,
             }; ROUTES.len()],
+            scan: None,
+            failure: Failure::Unreachable,
         };
         for (route, fault) in ROUTES.iter().zip(&mut conditions.routes) {
             fault.served = plan.released(route.service, route.since, now);
@@ -119,7 +150,63 @@ impl Conditions {
                     fault.median *= if thrashing { 2.6 } else { 1.0 + 0.15 * pressure };
                     fault.tail *= if thrashing { 5.0 } else { 1.0 + 0.9 * pressure };
                     fault.failing = if thrashing { 0.12 } else { 0.0 };
+                    fault.failure = Failure::Death;
                 }
+            }
+            Happening::CacheFlush { service } => {
+                let empty = 1.0 - elapsed as f64 / (event.end - event.start) as f64;
+                for fault in self.routes_of(service) {
+                    fault.median *= 1.0 + 0.9 * empty;
+                    fault.tail *= 1.0 + 0.5 * empty;
+                }
+                self.services[Service::Postgres as usize].cpu += 0.10 * empty;
+            }
+            Happening::LatencyRegression { route, factor } => {
+                let fault = &mut self.routes[route];
+                fault.median *= factor;
+                fault.tail *= factor;
+            }
+            Happening::ErrorBurst { route, share } => {
+                let fault = &mut self.routes[route];
+                fault.failing = share;
+                fault.failure = Failure::Defect;
+                self.failure = Failure::Defect;
+            }
+            Happening::SlowUpstream { service, factor } => {
+                let starved = starved(elapsed);
+                for fault in self.routes_of(service) {
+                    fault.median *= 1.0 + (factor - 1.0) * starved;
+                    fault.tail *= 1.0 + 1.3 * (factor - 1.0) * starved;
+                }
+                let strain = &mut self.services[service as usize];
+                strain.cpu += 0.35 * starved;
+                strain.queue += 8.0 * starved;
+            }
+            Happening::SilentRoute { route } => self.routes[route].volume = 0.0,
+            Happening::RetryStorm { route, volume } => {
+                // Every failure makes another request within seconds.
+                let risen = (elapsed as f64 / 120.0 + 0.25).min(1.0);
+                let fault = &mut self.routes[route];
+                fault.volume = 1.0 + (volume - 1.0) * risen;
+                fault.failing = 0.38 * risen;
+                fault.failure = Failure::Overload;
+                self.failure = Failure::Overload;
+                fault.median *= 1.0 + 0.8 * risen;
+                fault.tail *= 1.0 + 1.4 * risen;
+                self.services[ROUTES[route].service as usize].queue += 25.0 * risen;
+            }
+            Happening::PathScan { client, per_second } => self.scan = Some((client, per_second)),
+            Happening::LatencySplit { route } => {
+                let fault = &mut self.routes[route];
+                fault.is_split = true;
+                fault.median *= SPLIT_MEDIAN;
+                fault.tail *= SPLIT_TAIL;
+            }
+            Happening::SlowDrift { route, factor } => {
+                let drifted = drifted(event, factor, now);
+                let fault = &mut self.routes[route];
+                fault.median *= drifted;
+                fault.tail *= drifted;
             }
             Happening::LostUpstream { .. } | Happening::MemoryLeak { .. } => {}
         }
@@ -175,11 +262,41 @@ pub(super) fn impact(event: &Scheduled) -> Option<i64> {
             Happening::MemoryLeak { service } => {
                 occupied_mb(service, leaked_mb(elapsed), now) >= service.profile().limit_mb
             }
-            Happening::Deploy { .. } | Happening::Campaign { .. } => false,
+            // Whoever is concerned notices at once.
+            Happening::LatencyRegression { .. }
+            | Happening::ErrorBurst { .. }
+            | Happening::SilentRoute { .. }
+            | Happening::PathScan { .. }
+            | Happening::LatencySplit { .. } => true,
+            Happening::SlowUpstream { .. } => starved(elapsed) >= 1.0,
+            Happening::RetryStorm { .. } => elapsed >= 120,
+            Happening::SlowDrift { factor, .. } => drifted(event, factor, now) > 1.5,
+            Happening::Deploy { .. } | Happening::Campaign { .. } | Happening::CacheFlush { .. } => false,
         }
     };
-    let ticks = (event.start..event.end).step_by(super::TICK as usize);
-    ticks.into_iter().find(|&now| missed(now))
+    first(event, missed)
+}
+
+/// The moment from which on an incident can be seen at all, in hindsight and
+/// by somebody who knows where to look: a seventh more than usual.
+pub(super) fn onset(event: &Scheduled) -> i64 {
+    let shows = |now: i64| {
+        let elapsed = now - event.start;
+        match event.what {
+            Happening::SlowRoute { .. } => slow_median(elapsed) > VISIBLE,
+            Happening::SlowDrift { factor, .. } => drifted(event, factor, now) > VISIBLE,
+            Happening::MemoryLeak { service } => leaked_mb(elapsed) > (VISIBLE - 1.0) * service.profile().live_mb,
+            _ => true,
+        }
+    };
+    first(event, shows).unwrap_or(event.start)
+}
+
+const VISIBLE: f64 = 1.15;
+
+fn first(event: &Scheduled, holds: impl Fn(i64) -> bool) -> Option<i64> {
+    let mut ticks = (event.start..event.end).step_by(super::TICK as usize);
+    ticks.find(|&now| holds(now))
 }
 
 const TAIL_OBJECTIVE_MS: f64 = 2_500.0;
@@ -205,8 +322,29 @@ fn lost_share(elapsed: i64) -> f64 {
 
 /// About 340 MB an hour.
 fn leaked_mb(elapsed: i64) -> f64 {
-    0.0945 * elapsed as f64
+    LEAK_MB_A_SECOND * elapsed as f64
 }
+
+pub(super) const LEAK_MB_A_SECOND: f64 = 0.0945;
+
+/// How far a machine has been taken away, from 0 to 1 within two minutes.
+fn starved(elapsed: i64) -> f64 {
+    ((elapsed as f64 + 30.0) / 120.0).clamp(0.0, 1.0)
+}
+
+/// What a route that drifts is multiplied with.
+fn drifted(event: &Scheduled, factor: f64, now: i64) -> f64 {
+    let passed = (now - event.start) as f64 / (event.end - event.start).max(1) as f64;
+    1.0 + (factor - 1.0) * passed
+}
+
+/// Where answers are split, this share of them takes so much of the usual
+/// time, and the others take what keeps the mean.
+pub(super) const SPLIT: (f64, f64) = (0.7, 0.5);
+/// What that does to the median and to the 99th percentile, as measured on a
+/// log-normal distribution of the usual width.
+pub(super) const SPLIT_MEDIAN: f64 = 0.70;
+pub(super) const SPLIT_TAIL: f64 = 1.60;
 
 /// Megabytes in use after a collection, as the schedule has it.
 fn occupied_mb(service: Service, leaked_mb: f64, now: i64) -> f64 {

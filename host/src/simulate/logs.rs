@@ -1,17 +1,27 @@
 //! The log of the shop: how many lines of which kind a tick brings, when, and
 //! with what in their variable parts.
 
+mod form;
+
+use std::net::Ipv4Addr;
+
+use super::Moment;
 use super::TICK;
-use super::conditions::Conditions;
+use super::conditions::{Conditions, Failure};
 use super::jobs::{Cue, JOBS, cue};
 use super::noise::Noise;
-use super::phrases::{CARDS, CARRIERS, LOCALES, METHODS, PATHS, PHRASES, PRODUCTS, Phrase, RESOURCES, Rate, TABLES};
+use super::phrases::{
+    CARDS, CARRIERS, LOCALES, METHODS, PATHS, PHRASES, PROBES, PRODUCTS, Phrase, RESOURCES, Rate, TABLES,
+};
 use super::plan::{Happening, Plan, Scheduled};
 use super::routes::Sample;
 use super::shop::{ROUTES, Service};
-use super::wire::{self, Calendar};
+use super::wire;
 
-#[derive(Clone, Copy, Debug)]
+pub use form::Form;
+use form::Said;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Level {
     Debug,
     Info,
@@ -24,6 +34,10 @@ pub(super) struct Log {
     noise: Noise,
     /// The lines of the current tick, kept to reuse their memory.
     lines: Vec<Line>,
+    /// What the current line says, kept for the same reason.
+    message: Vec<u8>,
+    /// The time that the current line speaks of.
+    duration_ms: Option<u64>,
     orders: u64,
 }
 
@@ -42,6 +56,8 @@ struct Activity {
     requests: f64,
     failed: f64,
     faulted: f64,
+    defective: f64,
+    overloaded: f64,
     /// Mean latency relative to an empty shop.
     slowness: f64,
 }
@@ -51,24 +67,24 @@ impl Log {
         Self {
             noise: Noise::new(seed, 1),
             lines: Vec::new(),
+            message: Vec::new(),
+            duration_ms: None,
             orders: 480_000,
         }
     }
 
-    /// Writes the lines of the tick that begins `now`, in the order of time.
-    pub(super) fn step(
-        &mut self,
-        plan: &Plan,
-        conditions: &Conditions,
-        samples: &[Sample],
-        out: &mut Vec<u8>,
-        calendar: &Calendar,
-        now: i64,
-    ) {
-        let activities = activities(samples);
+    /// Writes the lines of a tick, in the order of time.
+    pub(super) fn step(&mut self, plan: &Plan, moment: &Moment, samples: &[Sample], form: Form, out: &mut Vec<u8>) {
+        let Moment {
+            from: now,
+            ref calendar,
+            ref conditions,
+        } = *moment;
+        let activities = activities(samples, conditions.failure);
+        let scanned = conditions.scan.map_or(0.0, |(_, per_second)| per_second * TICK as f64);
         self.lines.clear();
         for phrase in PHRASES {
-            let mean = mean(phrase, &activities[phrase.service as usize]);
+            let mean = plan.verbosity * mean(phrase, &activities[phrase.service as usize], scanned);
             let speaks = mean > 0.0 && plan.released(phrase.service, phrase.since, now);
             // A process that is starting answers no requests to speak of.
             let uptime = conditions.services[phrase.service as usize].uptime;
@@ -99,14 +115,28 @@ impl Log {
         self.lines.sort_by_key(|line| line.offset);
         let lines = std::mem::take(&mut self.lines);
         for line in &lines {
-            let second = now + i64::from(line.offset / 1000);
-            calendar.open(out, second, Some(line.offset % 1000), line.service.profile().name);
-            out.extend_from_slice(line.level.field());
             let slowness = activities[line.service as usize].slowness;
-            self.say(out, plan, line, slowness, now);
-            out.extend_from_slice(b"\"}\n");
+            let mut message = std::mem::take(&mut self.message);
+            message.clear();
+            self.duration_ms = None;
+            self.say(&mut message, plan, conditions, line, slowness, now);
+            let said = Said {
+                second: now + i64::from(line.offset / 1000),
+                millisecond: line.offset % 1000,
+                service: line.service,
+                level: line.level,
+                message: &message,
+                duration_ms: self.duration_ms,
+            };
+            said.write(form, calendar, out);
+            self.message = message;
         }
         self.lines = lines;
+    }
+
+    /// When the lines of the latest tick were said, in milliseconds into it.
+    pub(super) fn offsets(&self) -> impl Iterator<Item = u32> {
+        self.lines.iter().map(|line| line.offset)
     }
 
     /// Queues the cues of something that started `elapsed` seconds before this
@@ -126,12 +156,10 @@ impl Log {
         }
     }
 
-    fn say(&mut self, out: &mut Vec<u8>, plan: &Plan, line: &Line, slowness: f64, now: i64) {
+    fn say(&mut self, out: &mut Vec<u8>, plan: &Plan, conditions: &Conditions, line: &Line, slowness: f64, now: i64) {
         let mut rest = line.text;
         while let Some((before, after)) = rest.split_once('{') {
-            for byte in before.bytes() {
-                wire::character(out, byte);
-            }
+            out.extend_from_slice(before.as_bytes());
             let Some((variable, after)) = after.split_once('}') else {
                 break;
             };
@@ -150,15 +178,19 @@ impl Log {
                         _ => (900.0, 0.4),
                     };
                     let duration = usual * slowness.max(1.0) * self.noise.lognormal(spread);
-                    wire::integer(out, duration.max(1.0) as u64);
+                    let duration = duration.max(1.0) as u64;
+                    self.duration_ms = Some(duration);
+                    wire::integer(out, duration);
+                }
+                "scanner" => {
+                    let client = conditions.scan.map_or(Ipv4Addr::UNSPECIFIED, |(client, _)| client);
+                    wire::address(out, client);
                 }
                 other => self.fill(out, other),
             }
             rest = after;
         }
-        for byte in rest.bytes() {
-            wire::character(out, byte);
-        }
+        out.extend_from_slice(rest.as_bytes());
     }
 
     fn fill(&mut self, out: &mut Vec<u8>, variable: &str) {
@@ -208,6 +240,7 @@ impl Log {
                 }
             }
             "path" => self.pick(out, PATHS),
+            "probe" => self.pick(out, PROBES),
             "path_id" => {
                 self.pick(out, RESOURCES);
                 wire::integer(out, u64::from(1_000 + self.noise.below(90_000)));
@@ -231,17 +264,6 @@ impl Log {
     fn pick(&mut self, out: &mut Vec<u8>, words: &[&str]) {
         let word = words[self.noise.below(words.len() as u32) as usize];
         out.extend_from_slice(word.as_bytes());
-    }
-}
-
-impl Level {
-    fn field(self) -> &'static [u8] {
-        match self {
-            Level::Debug => b",\"level\":\"debug\",\"message\":\"",
-            Level::Info => b",\"level\":\"info\",\"message\":\"",
-            Level::Warn => b",\"level\":\"warn\",\"message\":\"",
-            Level::Error => b",\"level\":\"error\",\"message\":\"",
-        }
     }
 }
 
@@ -289,7 +311,7 @@ const KILLED: &[Cue] = &[cue(
 )];
 
 /// Lines of one kind to expect in a tick.
-fn mean(phrase: &Phrase, activity: &Activity) -> f64 {
+fn mean(phrase: &Phrase, activity: &Activity, scanned: f64) -> f64 {
     match phrase.rate {
         Rate::Hourly(count) => count * TICK as f64 / 3600.0,
         Rate::Request(share) => share * activity.requests,
@@ -298,12 +320,32 @@ fn mean(phrase: &Phrase, activity: &Activity) -> f64 {
         Rate::Slow(share) => share * activity.requests * libm::pow(activity.slowness, 3.0),
         Rate::Failure(share) => share * activity.failed,
         Rate::Fault(share) => share * activity.faulted,
+        Rate::Defect(share) => share * activity.defective,
+        Rate::Overload(share) => share * activity.overloaded,
+        Rate::Scan(share) => share * scanned,
     }
+}
+
+/// Lines that the shop of the demonstration says in a second at such a demand.
+pub(super) fn usual_lines_per_second(demand: f64) -> f64 {
+    let mut samples = [Sample::default(); ROUTES.len()];
+    for (route, sample) in ROUTES.iter().zip(&mut samples) {
+        if route.since.is_none() {
+            let requests = route.peak_rate() * demand * TICK as f64;
+            sample.requests = requests as u32;
+            sample.failed = (requests * route.errors) as u32;
+            sample.median = 1.0;
+        }
+    }
+    let activities = activities(&samples, Failure::Unreachable);
+    let lines = PHRASES.iter().filter(|phrase| phrase.since.is_none());
+    let means = lines.map(|phrase| mean(phrase, &activities[phrase.service as usize], 0.0));
+    means.sum::<f64>() / TICK as f64
 }
 
 /// In the order of [`Service::ALL`]. The database sees the statements that the
 /// other services make while they answer.
-fn activities(samples: &[Sample]) -> [Activity; Service::ALL.len()] {
+fn activities(samples: &[Sample], failure: Failure) -> [Activity; Service::ALL.len()] {
     let mut activities = [Activity::default(); Service::ALL.len()];
     for (route, sample) in ROUTES.iter().zip(samples) {
         let requests = f64::from(sample.requests);
@@ -321,7 +363,12 @@ fn activities(samples: &[Sample]) -> [Activity; Service::ALL.len()] {
             sample.faulted
         };
         activity.failed += f64::from(sample.failed - own);
-        activity.faulted += f64::from(own);
+        let faulted = match failure {
+            Failure::Unreachable | Failure::Death => &mut activity.faulted,
+            Failure::Defect => &mut activity.defective,
+            Failure::Overload => &mut activity.overloaded,
+        };
+        *faulted += f64::from(own);
     }
     for activity in &mut activities {
         activity.slowness /= activity.requests.max(1.0);

@@ -28,6 +28,10 @@ impl Noise {
         (self.generator.next_u64() >> 11) as f64 / (1u64 << 53) as f64
     }
 
+    pub(super) fn bits(&mut self) -> u64 {
+        self.generator.next_u64()
+    }
+
     /// Uniform among `0..bound`, for a bound above zero.
     pub(super) fn below(&mut self, bound: u32) -> u32 {
         ((u64::from(self.generator.next_u32()) * u64::from(bound)) >> 32) as u32

@@ -5,7 +5,7 @@
 use super::logs::Level::{self, Debug, Error, Info, Warn};
 use super::shop::Service::{self, Cart, Catalog, Checkout, Gateway, Inventory, Orders, Payments, Postgres, Search};
 
-use Rate::{Failure, Fault, Hourly, Request, Slow};
+use Rate::{Defect, Failure, Fault, Hourly, Overload, Request, Scan, Slow};
 
 /// One kind of line.
 pub(super) struct Phrase {
@@ -28,8 +28,14 @@ pub(super) enum Rate {
     Slow(f64),
     /// So many per request that fails for an ordinary reason.
     Failure(f64),
-    /// So many per request that fails because of an incident.
+    /// So many per request that fails because of an outage.
     Fault(f64),
+    /// So many per request that fails because of a defect.
+    Defect(f64),
+    /// So many per request that fails because there are too many.
+    Overload(f64),
+    /// So many per request for a path that does not exist.
+    Scan(f64),
 }
 
 #[rustfmt::skip]
@@ -46,6 +52,8 @@ pub(super) const PHRASES: &[Phrase] = &[
     says(Gateway, Info, Hourly(12.0), "certificate check: *.shop.example valid for another 61 days"),
     says(Gateway, Error, Failure(0.45), "upstream answered 502 for {path} after {ms} ms, request {uuid}"),
     says(Gateway, Error, Failure(0.15), "upstream timed out for {path}, request {uuid}"),
+    says(Gateway, Info, Scan(0.4), "no route for {probe}, answered 404 to {scanner}"),
+    says(Gateway, Warn, Scan(0.02), "client {scanner} asked for {number} unknown paths in 60 s"),
 
     says(Catalog, Info, Request(0.0035), "product {number} \"{product}\" served from cache in {ms} ms"),
     says(Catalog, Info, Request(0.0012), "product {number} loaded from database in {ms} ms"),
@@ -56,6 +64,8 @@ pub(super) const PHRASES: &[Phrase] = &[
     says(Catalog, Warn, Request(0.0003), "image /media/{hex}.webp missing for product {number}"),
     says(Catalog, Warn, Hourly(5.0), "translation missing for \"{product}\" in locale {locale}"),
     says(Catalog, Error, Failure(0.5), "failed to load product {number}: query cancelled after {long} ms"),
+    says(Catalog, Error, Defect(0.6), "panic while rendering product {number}: index {small} out of range"),
+    says(Catalog, Error, Overload(0.3), "product request {uuid} rejected: {number} requests in the queue"),
     newer("v2.18.0", Catalog, Info, Request(0.0015), "recommended {small} products related to {number} with model related-2 in {ms} ms"),
 
     says(Search, Info, Request(0.006), "query \"{product}\" matched {number} documents in {ms} ms"),
@@ -67,6 +77,8 @@ pub(super) const PHRASES: &[Phrase] = &[
     says(Search, Warn, Slow(0.0006), "slow query \"{product}\": {long} ms on shard {small}"),
     says(Search, Warn, Hourly(2.0), "synonym file synonyms-{locale}.txt has {small} conflicting rules"),
     says(Search, Error, Failure(0.5), "cannot parse query \"{product}\" at position {small}"),
+    says(Search, Error, Defect(0.6), "query \"{product}\" failed: unknown field boost_{hex} in ranking profile"),
+    says(Search, Error, Overload(0.3), "query rejected: all {small} workers busy for {long} ms"),
     says(Search, Error, Fault(0.5), "request {uuid} aborted: out of memory, heap of 2048 MB exhausted"),
     says(Search, Error, Fault(0.2), "worker search-worker-{small} terminated: out of memory"),
 
@@ -78,6 +90,8 @@ pub(super) const PHRASES: &[Phrase] = &[
     says(Cart, Info, Request(0.0015), "coupon {coupon} applied to cart {hex}: {amount} EUR off"),
     says(Cart, Warn, Request(0.0012), "coupon {coupon} rejected for cart {hex}: expired"),
     says(Cart, Warn, Hourly(4.0), "cart {hex} changed concurrently, retried {small} times"),
+    says(Cart, Error, Defect(0.6), "unhandled exception for cart {hex}: coupon is nil at line {number}"),
+    says(Cart, Error, Overload(0.3), "cart {hex} not available: concurrency limit reached after {long} ms"),
     says(Cart, Error, Failure(0.5), "failed to store cart {hex}: write conflict after {small} attempts"),
 
     says(Checkout, Info, Request(0.025), "checkout {uuid} started for user {number}, {small} items"),
@@ -89,6 +103,8 @@ pub(super) const PHRASES: &[Phrase] = &[
     says(Checkout, Warn, Request(0.0014), "address check unavailable for {locale}, continuing without"),
     says(Checkout, Warn, Slow(0.0012), "checkout {uuid} took {long} ms"),
     says(Checkout, Error, Failure(0.6), "checkout {uuid} failed: basket changed during payment"),
+    says(Checkout, Error, Defect(0.6), "checkout {uuid} failed: cannot decode the answer of a service, unexpected end at byte {number}"),
+    says(Checkout, Error, Overload(0.4), "checkout {uuid} failed: answered 503 at attempt {small}"),
     says(Checkout, Error, Fault(0.6), "checkout {uuid} abandoned: payments answered 502 after {ms} ms"),
 
     says(Payments, Info, Request(0.075), "authorised payment {number} in {ms} ms"),
@@ -100,6 +116,8 @@ pub(super) const PHRASES: &[Phrase] = &[
     says(Payments, Info, Hourly(12.0), "exchange rates refreshed from rates.bank.example in {ms} ms"),
     says(Payments, Warn, Hourly(1.5), "rates.bank.example timed out after {long} ms, keeping rates of {small} minutes ago"),
     says(Payments, Error, Failure(0.7), "payment {number} failed: acquirer timed out after {long} ms"),
+    says(Payments, Error, Defect(0.7), "payment {number} failed: no rule for currency of amount {amount}"),
+    says(Payments, Error, Overload(0.4), "payment {number} not attempted: pool of {small} workers is full"),
     says(Payments, Error, Fault(0.45), "TLS handshake with acquirer-{small}.paynet.example failed: certificate has expired"),
     says(Payments, Error, Fault(0.30), "connection pool acquirer exhausted: {small} waiting, 0 idle after {long} ms"),
     says(Payments, Error, Fault(0.25), "payment {number} gave up: upstream unavailable after 3 attempts"),
@@ -113,6 +131,8 @@ pub(super) const PHRASES: &[Phrase] = &[
     says(Orders, Warn, Hourly(6.0), "mail for order {order} bounced: mailbox of user {number} is full"),
     says(Orders, Warn, Hourly(3.0), "carrier {carrier} webhook retried {small} times for parcel {hex}"),
     says(Orders, Error, Failure(0.6), "order {order} rejected: duplicate idempotency key {uuid}"),
+    says(Orders, Error, Defect(0.6), "order {order} not stored: column delivery_slot of relation orders does not exist"),
+    says(Orders, Error, Overload(0.4), "order service overloaded: request {uuid} waited {long} ms and was dropped"),
     newer("v2.8.0", Orders, Info, Request(0.02), "delivery window for order {order} predicted as {small} days with {carrier}"),
 
     says(Inventory, Info, Request(0.035), "reserved {small} of sku {sku} in warehouse {small}"),
@@ -120,6 +140,8 @@ pub(super) const PHRASES: &[Phrase] = &[
     says(Inventory, Debug, Request(0.02), "stock of sku {sku} is {number}"),
     says(Inventory, Warn, Request(0.004), "stock of sku {sku} below threshold: {small} left"),
     says(Inventory, Warn, Hourly(2.5), "warehouse-{small} answered slowly: {long} ms"),
+    says(Inventory, Error, Defect(0.7), "reservation {hex} failed: negative stock of sku {sku} in warehouse {small}"),
+    says(Inventory, Error, Overload(0.4), "reservation {hex} shed: queue of warehouse {small} is full"),
     says(Inventory, Error, Failure(0.7), "cannot reserve sku {sku}: out of stock"),
 
     says(Postgres, Info, Hourly(12.0), "checkpoint complete: wrote {number} buffers in {ms} ms"),
@@ -172,6 +194,25 @@ pub(super) const PATHS: &[&str] = &[
     "/assets/app.js",
     "/api/suggest",
     "/favicon.ico",
+];
+/// What scanners ask for.
+pub(super) const PROBES: &[&str] = &[
+    "/.env",
+    "/.git/config",
+    "/wp-login.php",
+    "/wp-admin/setup-config.php",
+    "/phpmyadmin/index.php",
+    "/admin/login",
+    "/actuator/env",
+    "/server-status",
+    "/backup.zip",
+    "/api/v1/users",
+    "/cgi-bin/luci",
+    "/vendor/phpunit/phpunit/src/Util/PHP/eval-stdin.php",
+    "/solr/admin/cores",
+    "/.aws/credentials",
+    "/config.json",
+    "/console",
 ];
 pub(super) const RESOURCES: &[&str] = &["/api/products/", "/api/cart/", "/api/orders/"];
 pub(super) const LOCALES: &[&str] = &["de-DE", "fr-FR", "en-GB", "nl-NL", "it-IT", "pl-PL"];

@@ -1,15 +1,27 @@
 //! What happens in the shop, and when: the plan the simulation follows.
 
+mod draw;
+
+use std::net::Ipv4Addr;
+
 use super::shop::{POST_CHECKOUT, ROUTES, RouteId, Service};
 
+pub(super) use draw::usual_demand;
+pub use draw::{Draw, DrawError, usual_requests_per_second};
+
 /// Everything a simulation depends on. The same plan gives the same bytes.
+#[derive(Clone, Debug)]
 pub struct Plan {
     /// Everything random is drawn from this.
     pub seed: u64,
     /// Unix seconds, at a full half minute.
     pub start: i64,
-    /// How long the simulation lasts, in days of 24 hours.
-    pub days: u32,
+    /// How long the simulation lasts, in whole half minutes.
+    pub seconds: i64,
+    /// What the traffic of the shop is multiplied with: 1 is the shop of the demonstration.
+    pub scale: f64,
+    /// What the number of log lines is multiplied with, whatever the traffic.
+    pub verbosity: f64,
     /// What happens besides ordinary life, in any order.
     pub events: Vec<Scheduled>,
 }
@@ -25,9 +37,9 @@ pub struct Scheduled {
     pub what: Happening,
 }
 
-/// What can happen: the first two are part of a good day, the others are
+/// What can happen: the first three are part of a good day, the others are
 /// incidents.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Happening {
     /// A new version rolls out: harmless.
     Deploy {
@@ -40,6 +52,11 @@ pub enum Happening {
     Campaign {
         /// What demand is multiplied with once everybody has read the mail.
         factor: f64,
+    },
+    /// The caches of a service are emptied and fill again: harmless.
+    CacheFlush {
+        /// The service that has to ask the database for everything.
+        service: Service,
     },
     /// A query plan goes bad and one route slows down, more by the minute.
     SlowRoute {
@@ -57,6 +74,58 @@ pub enum Happening {
     MemoryLeak {
         /// The service that leaks; it is killed near the end.
         service: Service,
+    },
+    /// From one moment to the next all answers of a route take longer.
+    LatencyRegression {
+        /// The route whose own part of the answer takes longer.
+        route: RouteId,
+        /// What its latencies are multiplied with.
+        factor: f64,
+    },
+    /// A defect makes a share of a route's requests fail at once.
+    ErrorBurst {
+        /// The route with the defect; its callers fail with it.
+        route: RouteId,
+        /// The share of its requests that fail.
+        share: f64,
+    },
+    /// The machine below a service is starved, and all of its routes slow down.
+    SlowUpstream {
+        /// The service on that machine.
+        service: Service,
+        /// What its latencies are multiplied with after two minutes.
+        factor: f64,
+    },
+    /// Requests no longer reach a route.
+    SilentRoute {
+        /// The route that nobody calls any more.
+        route: RouteId,
+    },
+    /// A route is overloaded, its clients try again, and that is what overloads it.
+    RetryStorm {
+        /// The route that is called again and again.
+        route: RouteId,
+        /// How many times as many requests arrive.
+        volume: f64,
+    },
+    /// One client looks for paths that do not exist.
+    PathScan {
+        /// Its address.
+        client: Ipv4Addr,
+        /// How often it asks.
+        per_second: f64,
+    },
+    /// Most answers of a route get quicker and some much slower, so that their mean stays.
+    LatencySplit {
+        /// The route that answers in two ways.
+        route: RouteId,
+    },
+    /// A route gets slower all the time, too little at any moment to notice.
+    SlowDrift {
+        /// The route that gets slower.
+        route: RouteId,
+        /// What its latencies are multiplied with in the end.
+        factor: f64,
     },
 }
 
@@ -82,7 +151,9 @@ impl Plan {
         Self {
             seed: 20_260_302,
             start: MONDAY,
-            days: 2,
+            seconds: 2 * 86_400,
+            scale: 1.0,
+            verbosity: 1.0,
             events: vec![
                 deploy(at(MONDAY, 10, 20), Service::Catalog, "v2.17.0"),
                 deploy(at(MONDAY, 14, 35), Service::Checkout, "v1.41.0"),
@@ -124,7 +195,7 @@ impl Plan {
 
     /// Unix seconds of the first moment that is not simulated.
     pub(super) fn end(&self) -> i64 {
-        self.start + i64::from(self.days) * 86_400
+        self.start + self.seconds
     }
 
     /// The version of a service that runs at a moment.
@@ -164,23 +235,35 @@ impl Scheduled {
             Happening::LostUpstream { service } | Happening::MemoryLeak { service } => {
                 Some((service, self.end - WARM_UP))
             }
-            Happening::Campaign { .. } | Happening::SlowRoute { .. } => None,
+            _ => None,
         }
     }
 
     /// Whether a detector should find it.
     #[cfg(test)]
     pub(super) fn is_incident(&self) -> bool {
-        !matches!(self.what, Happening::Deploy { .. } | Happening::Campaign { .. })
+        !matches!(
+            self.what,
+            Happening::Deploy { .. } | Happening::Campaign { .. } | Happening::CacheFlush { .. }
+        )
     }
 
     /// The service at fault, for an incident or a deployment.
     pub(super) fn service(&self) -> Option<Service> {
         match self.what {
             Happening::Deploy { service, .. }
+            | Happening::CacheFlush { service }
             | Happening::LostUpstream { service }
-            | Happening::MemoryLeak { service } => Some(service),
-            Happening::SlowRoute { route } => Some(ROUTES[route].service),
+            | Happening::MemoryLeak { service }
+            | Happening::SlowUpstream { service, .. } => Some(service),
+            Happening::SlowRoute { route }
+            | Happening::LatencyRegression { route, .. }
+            | Happening::ErrorBurst { route, .. }
+            | Happening::SilentRoute { route }
+            | Happening::RetryStorm { route, .. }
+            | Happening::LatencySplit { route }
+            | Happening::SlowDrift { route, .. } => Some(ROUTES[route].service),
+            Happening::PathScan { .. } => Some(Service::Gateway),
             Happening::Campaign { .. } => None,
         }
     }

@@ -5,8 +5,10 @@ use super::TICK;
 use super::conditions::{Conditions, Fault};
 use super::load;
 use super::noise::{Drift, Noise};
+use super::plan::Plan;
+use super::rows::{Form, Metrics};
 use super::shop::{ROUTES, Route, Traffic};
-use super::wire::{Calendar, Metrics};
+use super::wire::Calendar;
 
 /// One tick of one route.
 #[derive(Clone, Copy, Default)]
@@ -19,6 +21,8 @@ pub(super) struct Sample {
     /// Latencies relative to an empty shop on a good day.
     pub(super) median: f64,
     pub(super) tail: f64,
+    /// The part of those that a route further down caused.
+    pub(super) inherited: f64,
     median_ms: f64,
     tail_ms: f64,
 }
@@ -27,6 +31,7 @@ pub(super) struct Sample {
 pub(super) struct Routes {
     states: Vec<State>,
     pub(super) samples: [Sample; ROUTES.len()],
+    scale: f64,
 }
 
 struct State {
@@ -38,9 +43,9 @@ struct State {
 }
 
 impl Routes {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(plan: &Plan) -> Self {
         let state = |id: usize| State {
-            noise: Noise::new(seed, 100 + id as u64),
+            noise: Noise::new(plan.seed, 100 + id as u64),
             popularity: Drift::new(0.97, 0.05),
             median: Drift::new(0.9, 0.045),
             tail: Drift::new(0.8, 0.08),
@@ -49,21 +54,26 @@ impl Routes {
         Self {
             states: (0..ROUTES.len()).map(state).collect(),
             samples: [Sample::default(); ROUTES.len()],
+            scale: plan.scale,
         }
     }
 
     pub(super) fn step(&mut self, demand: f64, conditions: &Conditions) {
         for (id, route) in ROUTES.iter().enumerate() {
             let state = &mut self.states[id];
-            let served = conditions.routes[id].served;
+            let Fault { served, volume, .. } = conditions.routes[id];
             let popularity = libm::exp(state.popularity.step(&mut state.noise));
             let requests = match route.traffic {
                 _ if !served => 0,
                 Traffic::Visitors(rate) => {
-                    let mean = rate * demand * popularity * TICK as f64;
+                    let mean = rate * demand * popularity * TICK as f64 * self.scale * volume;
                     state.noise.poisson(mean)
                 }
-                Traffic::PartOf(caller, share) => state.noise.binomial(self.samples[caller].requests, share),
+                Traffic::PartOf(caller, share) => {
+                    let called = state.noise.binomial(self.samples[caller].requests, share);
+                    let again = (volume - 1.0) * f64::from(called);
+                    called + state.noise.poisson(again)
+                }
             };
             self.samples[id].served = served;
             self.samples[id].requests = requests;
@@ -78,14 +88,11 @@ impl Routes {
     }
 
     /// Writes one row per served route.
-    pub(super) fn write(&self, out: &mut Vec<u8>, calendar: &Calendar, now: i64) {
+    pub(super) fn write(&self, form: Form, out: &mut Vec<u8>, calendar: &Calendar, now: i64) {
         for (route, sample) in ROUTES.iter().zip(&self.samples) {
             if sample.served {
-                calendar.open(out, now, None, route.service.profile().name);
-                out.extend_from_slice(b",\"route\":\"");
-                out.extend_from_slice(route.name.as_bytes());
-                out.push(b'"');
-                sample.write(Metrics::open(out));
+                let service = route.service.profile().name;
+                sample.write(Metrics::open(out, form, calendar, now, service, Some(route.name)));
             }
         }
     }
@@ -105,19 +112,22 @@ impl State {
         let mut median = crowding * libm::exp(wandering) * fault.median;
         let mut tail = crowding * libm::exp(wandering + self.tail.step(noise)) * fault.tail;
         let mut failing = fault.failing;
+        let mut inherited = 0.0;
         for &(id, share) in route.calls {
             let below = callee(id);
             median += share * (below.median - 1.0);
             tail += share * (below.tail - 1.0);
             // One retry in twenty saves the caller's answer.
             if below.requests > 0 {
-                failing += 0.95 * f64::from(below.faulted) / f64::from(below.requests);
+                inherited += 0.95 * f64::from(below.faulted) / f64::from(below.requests);
             }
         }
+        failing += inherited;
         let usual = route.errors * libm::exp(self.errors.step(noise));
         let requests = f64::from(sample.requests);
         sample.faulted = noise.binomial(sample.requests, failing.min(1.0));
         sample.failed = sample.faulted + noise.binomial(sample.requests - sample.faulted, usual);
+        sample.inherited = if failing > 0.0 { inherited / failing } else { 0.0 };
         sample.median = median;
         sample.tail = tail;
         sample.median_ms = route.median_ms * median * noise.lognormal(0.015 + 0.25 / (requests + 4.0).sqrt());

@@ -4,14 +4,16 @@
 use super::TICK;
 use super::conditions::{Conditions, LIVE_BY_LOAD, Strain};
 use super::noise::{Drift, Noise};
-use super::plan::Scheduled;
+use super::plan::{Plan, Scheduled};
 use super::routes::Sample;
+use super::rows::{Form, Metrics};
 use super::shop::{Profile, ROUTES, Route, Service};
-use super::wire::{Calendar, Metrics};
+use super::wire::Calendar;
 
 /// All services, in the order of [`Service::ALL`].
 pub(super) struct Services {
     states: Vec<State>,
+    scale: f64,
 }
 
 /// What the routes of a service ask of its process in one tick.
@@ -39,9 +41,9 @@ struct State {
 }
 
 impl Services {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(super) fn new(plan: &Plan) -> Self {
         let state = |service: Service| {
-            let mut noise = Noise::new(seed, 200 + service as u64);
+            let mut noise = Noise::new(plan.seed, 200 + service as u64);
             let garbage_mb = noise.unit() * service.profile().garbage_mb;
             State {
                 noise,
@@ -57,14 +59,17 @@ impl Services {
         };
         Self {
             states: Service::ALL.into_iter().map(state).collect(),
+            scale: plan.scale,
         }
     }
 
-    /// Advances every process and writes its row.
+    /// Advances every process and writes its row. Processes are as large as
+    /// their traffic needs: at another scale they are as busy as at this one.
     pub(super) fn step(
         &mut self,
         conditions: &Conditions,
         samples: &[Sample],
+        form: Form,
         out: &mut Vec<u8>,
         calendar: &Calendar,
         now: i64,
@@ -72,20 +77,21 @@ impl Services {
         for service in Service::ALL {
             let state = &mut self.states[service as usize];
             let strain = &conditions.services[service as usize];
-            let work = Work::of(service, samples, state.peak_requests);
-            calendar.open(out, now, None, service.profile().name);
-            state.step(service.profile(), strain, work, Metrics::open(out));
+            let work = Work::of(service, samples, self.scale, state.peak_requests);
+            let row = Metrics::open(out, form, calendar, now, service.profile().name, None);
+            state.step(service.profile(), strain, work, row);
         }
     }
 }
 
 impl Work {
-    fn of(service: Service, samples: &[Sample], peak: f64) -> Self {
+    fn of(service: Service, samples: &[Sample], scale: f64, peak: f64) -> Self {
         let (mut requests, mut open) = (0.0, 0.0);
         for (route, sample) in ROUTES.iter().zip(samples) {
             let share = share_of(service, route.service);
-            requests += share * f64::from(sample.requests);
-            open += share * f64::from(sample.requests) * sample.median;
+            let served = f64::from(sample.requests) / scale;
+            requests += share * served;
+            open += share * served * sample.median;
         }
         Self {
             requests,

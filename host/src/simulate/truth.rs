@@ -1,13 +1,17 @@
 //! The ground truth: what a detector should have said, and what it should
 //! have kept quiet about.
 
+mod labels;
+
 use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+pub use labels::{Label, Labels};
+
 use super::conditions;
 use super::plan::{Happening, Plan, Scheduled};
-use super::shop::{ROUTES, RouteId, Service};
+use super::shop::{ROUTES, Route, RouteId, Service};
 
 /// What there is to be found in the events of a plan, and what is not.
 #[derive(Clone, Debug, Serialize)]
@@ -50,6 +54,56 @@ pub enum Kind {
     LostUpstream,
     /// Memory grows over hours before anybody notices.
     MemoryLeak,
+    /// A route is slower from one moment to the next.
+    LatencyRegression,
+    /// A share of a route's requests fails from one moment to the next.
+    ErrorBurst,
+    /// All routes of a service get slower within two minutes.
+    SlowUpstream,
+    /// Nobody calls a route any more.
+    SilentRoute,
+    /// A route gets many times its requests, because they fail and come again.
+    RetryStorm,
+    /// One client asks for many paths that do not exist.
+    PathScan,
+    /// Most answers get quicker and some much slower; their mean stays.
+    LatencySplit,
+    /// A route gets slower over hours, evenly.
+    SlowDrift,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Kind; 11] = [
+        Kind::SlowRoute,
+        Kind::LostUpstream,
+        Kind::MemoryLeak,
+        Kind::LatencyRegression,
+        Kind::ErrorBurst,
+        Kind::SlowUpstream,
+        Kind::SilentRoute,
+        Kind::RetryStorm,
+        Kind::PathScan,
+        Kind::LatencySplit,
+        Kind::SlowDrift,
+    ];
+
+    /// As it is written in the truth and on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::SlowRoute => "slow_route",
+            Kind::LostUpstream => "lost_upstream",
+            Kind::MemoryLeak => "memory_leak",
+            Kind::LatencyRegression => "latency_regression",
+            Kind::ErrorBurst => "error_burst",
+            Kind::SlowUpstream => "slow_upstream",
+            Kind::SilentRoute => "silent_route",
+            Kind::RetryStorm => "retry_storm",
+            Kind::PathScan => "path_scan",
+            Kind::LatencySplit => "latency_split",
+            Kind::SlowDrift => "slow_drift",
+        }
+    }
 }
 
 /// Something that changes the shop and is meant to. Times are unix seconds.
@@ -57,6 +111,8 @@ pub enum Kind {
 pub struct Harmless {
     /// What happened, in a few words.
     pub name: String,
+    /// `deploy`, `new_route`, `campaign` or `cache_flush`.
+    pub kind: &'static str,
     /// When it begins.
     pub start: i64,
     /// The first moment after it, when a restarted service is warm again.
@@ -87,7 +143,7 @@ impl Truth {
 
 fn incident(event: &Scheduled) -> Option<Incident> {
     let (name, kind, at_fault, touched, description) = match event.what {
-        Happening::Deploy { .. } | Happening::Campaign { .. } => return None,
+        Happening::Deploy { .. } | Happening::Campaign { .. } | Happening::CacheFlush { .. } => return None,
         Happening::SlowRoute { route } => (
             format!("{} slows down", ROUTES[route].name),
             Kind::SlowRoute,
@@ -122,6 +178,89 @@ fn incident(event: &Scheduled) -> Option<Incident> {
                 service.profile().name
             ),
         ),
+        Happening::LatencyRegression { route, factor } => (
+            format!("{} is slower than before", ROUTES[route].name),
+            Kind::LatencyRegression,
+            vec![of_route(route)],
+            vec![of_service(ROUTES[route].service)],
+            format!("All answers of {} take {factor:.1} times as long.", ROUTES[route].name),
+        ),
+        Happening::ErrorBurst { route, share } => (
+            format!("{} fails", ROUTES[route].name),
+            Kind::ErrorBurst,
+            vec![of_route(route)],
+            vec![of_service(ROUTES[route].service)],
+            format!(
+                "A defect makes {:.0} % of the requests for {} fail at once with status 500.",
+                100.0 * share,
+                ROUTES[route].name
+            ),
+        ),
+        Happening::SlowUpstream { service, factor } => {
+            let mut at_fault = vec![of_service(service)];
+            at_fault.extend(routes_of(service).map(of_route));
+            (
+                format!("{} is starved", service.profile().name),
+                Kind::SlowUpstream,
+                at_fault,
+                Vec::new(),
+                format!(
+                    "The machine below {} is busy with something else; within two minutes all of its routes take {factor:.1} times as long.",
+                    service.profile().name
+                ),
+            )
+        }
+        Happening::SilentRoute { route } => (
+            format!("nobody reaches {}", ROUTES[route].name),
+            Kind::SilentRoute,
+            vec![of_route(route)],
+            // What it calls gets fewer requests, or none.
+            ROUTES[route]
+                .calls
+                .iter()
+                .map(|&(callee, _)| of_route(callee))
+                .collect(),
+            format!("No request reaches {} any more.", ROUTES[route].name),
+        ),
+        Happening::RetryStorm { route, volume } => (
+            format!("clients of {} try again and again", ROUTES[route].name),
+            Kind::RetryStorm,
+            vec![of_route(route)],
+            vec![of_service(ROUTES[route].service)],
+            format!(
+                "{} gets up to {volume:.1} times its requests, of which 38 % fail with status 503 and come again.",
+                ROUTES[route].name
+            ),
+        ),
+        Happening::PathScan { client, per_second } => (
+            format!("{client} scans for paths"),
+            Kind::PathScan,
+            vec![of_service(Service::Gateway)],
+            Vec::new(),
+            format!(
+                "The client {client} asks for paths that do not exist, {per_second:.1} times a second, and gets status 404."
+            ),
+        ),
+        Happening::LatencySplit { route } => (
+            format!("{} answers in two ways", ROUTES[route].name),
+            Kind::LatencySplit,
+            vec![of_route(route)],
+            vec![of_service(ROUTES[route].service)],
+            format!(
+                "70 % of the answers of {} take half of the usual time and 30 % more than twice as long; the mean stays.",
+                ROUTES[route].name
+            ),
+        ),
+        Happening::SlowDrift { route, factor } => (
+            format!("{} gets slower and slower", ROUTES[route].name),
+            Kind::SlowDrift,
+            vec![of_route(route)],
+            vec![of_service(ROUTES[route].service)],
+            format!(
+                "{} gets slower at an even pace, up to {factor:.1} times the usual time.",
+                ROUTES[route].name
+            ),
+        ),
     };
     let mut affected: BTreeSet<Subject> = touched.into_iter().collect();
     for (route, profile) in ROUTES.iter().enumerate() {
@@ -144,15 +283,22 @@ fn incident(event: &Scheduled) -> Option<Incident> {
 }
 
 fn harmless(event: &Scheduled) -> Option<Harmless> {
-    let name = match event.what {
+    let (kind, name) = match event.what {
         Happening::Deploy { service, version } => {
-            format!("deploy {} {version}", service.profile().name)
+            let adds = |route: &Route| route.service == service && route.since == Some(version);
+            let kind = if ROUTES.iter().any(adds) { "new_route" } else { "deploy" };
+            (kind, format!("deploy {} {version}", service.profile().name))
         }
-        Happening::Campaign { factor } => format!("campaign, demand times {factor}"),
+        Happening::Campaign { factor } => ("campaign", format!("campaign, demand times {factor:.1}")),
+        Happening::CacheFlush { service } => (
+            "cache_flush",
+            format!("the caches of {} fill again", service.profile().name),
+        ),
         _ => return None,
     };
     Some(Harmless {
         name,
+        kind,
         start: event.start,
         end: event.end,
         service: event.service().map(|service| service.profile().name),

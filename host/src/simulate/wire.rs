@@ -1,6 +1,8 @@
 //! The bytes of events: timestamps, numbers and text as JSON, written by hand
 //! because generation runs inside a timed demonstration.
 
+use std::net::Ipv4Addr;
+
 /// The calendar day of a moment, rendered once per tick and reused for every
 /// event of it.
 pub(super) struct Calendar {
@@ -26,6 +28,14 @@ impl Calendar {
     /// milliseconds, rows do not.
     pub(super) fn open(&self, out: &mut Vec<u8>, second: i64, millisecond: Option<u32>, service: &str) {
         out.extend_from_slice(b"{\"timestamp\":\"");
+        self.stamp(out, second, millisecond);
+        out.extend_from_slice(b"\",\"service\":\"");
+        out.extend_from_slice(service.as_bytes());
+        out.push(b'"');
+    }
+
+    /// A moment as RFC 3339 has it, in UTC.
+    pub(super) fn stamp(&self, out: &mut Vec<u8>, second: i64, millisecond: Option<u32>) {
         let of_day = second - self.midnight;
         if (0..86_400).contains(&of_day) {
             out.extend_from_slice(&self.date);
@@ -44,45 +54,25 @@ impl Calendar {
             }
             None => out.extend_from_slice(&time[..8]),
         }
-        out.extend_from_slice(b"Z\",\"service\":\"");
-        out.extend_from_slice(service.as_bytes());
-        out.push(b'"');
+        out.push(b'Z');
     }
 }
 
-/// The `metrics` object at the end of a row.
-pub(super) struct Metrics<'a> {
-    out: &'a mut Vec<u8>,
-    separator: &'static [u8],
-}
-
-impl<'a> Metrics<'a> {
-    pub(super) fn open(out: &'a mut Vec<u8>) -> Self {
-        out.extend_from_slice(b",\"metrics\":{");
-        Self { out, separator: b"\"" }
-    }
-
-    pub(super) fn count(&mut self, name: &str, value: u64) {
-        self.key(name);
-        integer(self.out, value);
-    }
-
-    /// A measurement rounded to `places` decimals, as an exporter would.
-    pub(super) fn gauge(&mut self, name: &str, value: f64, places: u32) {
-        self.key(name);
-        decimal(self.out, value, places);
-    }
-
-    pub(super) fn close(self) {
-        self.out.extend_from_slice(b"}}\n");
-    }
-
-    fn key(&mut self, name: &str) {
-        self.out.extend_from_slice(self.separator);
-        self.out.extend_from_slice(name.as_bytes());
-        self.out.extend_from_slice(b"\":");
-        self.separator = b",\"";
-    }
+/// A moment as web servers have it in their access logs: `20/Nov/2026:09:00:03 +0000`.
+pub(super) fn common_log_time(out: &mut Vec<u8>, second: i64) {
+    const MONTHS: [&[u8]; 12] = [
+        b"Jan", b"Feb", b"Mar", b"Apr", b"May", b"Jun", b"Jul", b"Aug", b"Sep", b"Oct", b"Nov", b"Dec",
+    ];
+    let (year, month, day) = civil(second.div_euclid(86_400));
+    let of_day = second.rem_euclid(86_400) as u64;
+    let mut time = *b"00/Jan/0000:00:00:00 +0000";
+    digits(&mut time[0..2], day);
+    time[3..6].copy_from_slice(MONTHS[(month - 1) as usize % 12]);
+    digits(&mut time[7..11], year);
+    digits(&mut time[12..14], of_day / 3600);
+    digits(&mut time[15..17], of_day / 60 % 60);
+    digits(&mut time[18..20], of_day % 60);
+    out.extend_from_slice(&time);
 }
 
 pub(super) fn integer(out: &mut Vec<u8>, value: u64) {
@@ -127,12 +117,29 @@ pub(super) fn digits(slot: &mut [u8], value: u64) {
     }
 }
 
-/// One byte of text inside a JSON string.
-pub(super) fn character(out: &mut Vec<u8>, byte: u8) {
-    if byte == b'"' || byte == b'\\' {
-        out.push(b'\\');
+/// Text inside quotes, as JSON and logfmt escape it.
+pub(super) fn quoted(out: &mut Vec<u8>, text: &[u8]) {
+    for &byte in text {
+        if byte == b'"' || byte == b'\\' {
+            out.push(b'\\');
+        }
+        out.push(byte);
     }
-    out.push(byte);
+}
+
+pub(super) fn address(out: &mut Vec<u8>, address: Ipv4Addr) {
+    for (position, part) in address.octets().into_iter().enumerate() {
+        if position > 0 {
+            out.push(b'.');
+        }
+        integer(out, u64::from(part));
+    }
+}
+
+pub(super) fn hexadecimal(out: &mut Vec<u8>, value: u64, length: u32) {
+    for position in (0..length).rev() {
+        out.push(b"0123456789abcdef"[(value >> (4 * position) & 15) as usize]);
+    }
 }
 
 /// Days since 1970 to year, month and day, after Howard Hinnant's
