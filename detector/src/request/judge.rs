@@ -38,6 +38,7 @@ impl Traffic {
         let (server, client) = site.node.error_rates(ASSUMED_ERRORS);
         let assumed = (server.mean(), client.mean());
         let site_windows = site.node.ring.windows(&[]);
+        let load = site.node.load(&site_windows);
         // Nominal surprise that is enough for an alarm, more often than not.
         let enough = context.rules.threshold + HYSTERESIS;
 
@@ -53,9 +54,13 @@ impl Traffic {
             .iter()
             .filter_map(|at| {
                 let route = routes.at(*at)?;
-                let looks = route
-                    .node
-                    .look(&route.node.ring.windows(&[]), Some(&site_windows), assumed, enough);
+                let looks = route.node.look(
+                    &route.node.ring.windows(&[]),
+                    Some(&site_windows),
+                    assumed,
+                    &load,
+                    enough,
+                );
                 Some(Member::new(*at, &route.node, looks))
             })
             .collect();
@@ -78,7 +83,9 @@ impl Traffic {
             let explained: Vec<&Ring> = troubled.map(|route| &route.node.ring).collect();
             let windows = upstream.node.ring.windows(&explained);
             // Of a part of the traffic nobody knows how much there should be.
-            let looks = upstream.node.look(&windows, Some(&site_windows), assumed, enough);
+            let looks = upstream
+                .node
+                .look(&windows, Some(&site_windows), assumed, &load, enough);
             let looks = if explained.is_empty() {
                 looks
             } else {
@@ -111,7 +118,7 @@ impl Traffic {
         };
         let looks = site
             .node
-            .look(&site.node.ring.windows(&explained), None, ASSUMED_ERRORS, enough);
+            .look(&site.node.ring.windows(&explained), None, ASSUMED_ERRORS, &load, enough);
         let looks = if explained.is_empty() {
             looks
         } else {

@@ -51,6 +51,7 @@ struct Known {
     expected: f64,
     z: Dispersion,
     w: Dispersion,
+    slow: Dispersion,
     size: Dispersion,
     rate: Dispersion,
     server: Dispersion,
@@ -102,14 +103,16 @@ const ASSUMED: f64 = 50.0;
 /// Ratios are known from so many requests at most: the world is not that stable.
 const MOST_ANSWERED: f64 = 20_000.0;
 
-/// What changes less than this is no news, however sure it is: the usual duration by a fifth, …
-const LEAST_RATIO: f64 = 0.182;
+/// What changes less than this is no news, however sure it is: the usual duration by three tenths, …
+const LEAST_RATIO: f64 = 0.262;
 /// … a share of requests by two in a hundred, …
 const LEAST_SHARE: f64 = 0.02;
 /// … or by five, when it is the clients who are to blame, …
 const LEAST_CLIENT_SHARE: f64 = 0.05;
 /// … and to more than twice the usual one.
 const LEAST_TIMES: f64 = 2.0;
+/// … or, of slow requests, two and a half times.
+const LEAST_TIMES_SLOW: f64 = 2.5;
 
 /// A share is sure as far as so many standard deviations of its count leave it.
 const DOUBT: f64 = 1.5;
@@ -208,6 +211,7 @@ impl Node {
         windows: &[Option<Sums>],
         site: Option<&[Option<Sums>]>,
         assumed: (f64, f64),
+        load: &[f64],
         enough: f64,
     ) -> Looks {
         let mut looks = Looks {
@@ -218,7 +222,7 @@ impl Node {
         for (at, sums) in windows.iter().enumerate() {
             let Some(sums) = sums else { continue };
             looks.window = at;
-            self.latency(sums, &mut looks);
+            self.latency(sums, load.get(at).copied().unwrap_or(1.0), &mut looks);
             self.sizes(sums, &mut looks);
             errors(sums, &rates, &mut looks);
             let site = site.map(|site| site.get(at).copied().flatten());
@@ -227,7 +231,8 @@ impl Node {
         looks
     }
 
-    fn latency(&self, sums: &Sums, looks: &mut Looks) {
+    /// With `load` times its usual requests, a site may be slower by so many times what is no news otherwise.
+    fn latency(&self, sums: &Sums, load: f64, looks: &mut Looks) {
         let known = &self.known;
         if sums.timed < 8.0 || known.timed < ASSUMED {
             return;
@@ -245,12 +250,15 @@ impl Node {
             window: 0,
             expected: usual,
         };
-        if ratio > LEAST_RATIO {
+        if ratio > LEAST_RATIO * load {
             looks.offer(Evidence {
                 surprise: of_normal(sums.z / scale / libm::sqrt(known.z.factor())),
                 ..evidence
             });
-        } else if share > LEAST_TIMES * usual && share > usual + LEAST_SHARE && sums.slow_slots >= LEAST_SLOTS {
+        } else if share > LEAST_TIMES_SLOW * load * usual
+            && share > usual + LEAST_SHARE
+            && sums.slow_slots >= LEAST_SLOTS
+        {
             // Squares are skewed, and so are sums of not too many of them.
             let w = sums.w / scale / libm::sqrt(known.w.factor());
             let spread = of_gamma(w, sums.timed / 2.0 / known.w.factor());
@@ -258,9 +266,7 @@ impl Node {
                 events: usual * known.timed + 1.0,
                 exposure: known.timed,
             };
-            let slow = rate
-                .widened(known.w.factor().max(known.z.factor()))
-                .at_least(sums.slow, sums.timed);
+            let slow = rate.widened(known.slow.factor()).at_least(sums.slow, sums.timed);
             looks.offer(Evidence {
                 kind: Kind::LatencySpread,
                 surprise: spread.max(slow),
@@ -367,6 +373,16 @@ impl Node {
         }
     }
 
+    /// How many times its usual requests each window has, at least once.
+    pub(super) fn load(&self, windows: &[Option<Sums>]) -> Vec<f64> {
+        let usual = self.usual_rate();
+        let load = |sums: &Sums| Some((sums.requests / (usual? * sums.slots).max(1.0)).max(1.0));
+        windows
+            .iter()
+            .map(|sums| sums.as_ref().and_then(load).unwrap_or(1.0))
+            .collect()
+    }
+
     /// Requests in a slot, as far as the rate is known.
     pub(super) fn usual_rate(&self) -> Option<f64> {
         (self.known.slots >= KNOWN_RATE).then(|| self.known.requests / self.known.slots)
@@ -430,6 +446,9 @@ impl Known {
             if gathered.timed > 0 {
                 self.z.look(square(gathered.z, gathered.timed), weight);
                 self.w.look(square(gathered.w, gathered.timed), weight);
+                let difference = f64::from(gathered.slow) - f64::from(gathered.slow_expected);
+                let expected = f64::from(gathered.slow_expected).max(0.5);
+                self.slow.look(difference * difference / expected, weight);
             }
             if gathered.sized > 0 {
                 self.size.look(square(gathered.size_z, gathered.sized), weight);

@@ -71,6 +71,8 @@ impl Slot {
         self.timed += other.timed;
         self.z += other.z;
         self.w += other.w;
+        self.slow += other.slow;
+        self.slow_expected += other.slow_expected;
         self.sized += other.sized;
         self.size_z += other.size_z;
     }
