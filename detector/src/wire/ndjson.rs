@@ -34,7 +34,7 @@ use object::{Buffers, Fault, Fields};
 use super::lines::{Line, Lines};
 use super::{Clock, Row, recycle, too_long, with_subject};
 use crate::event::{Event, Label, LogRecord, Sample, Value};
-use crate::scorer::Problem;
+use crate::scorer::{Input, Problem};
 
 /// The reader of one input.
 #[derive(Debug, Default)]
@@ -52,9 +52,12 @@ struct Rows {
 }
 
 impl Ndjson {
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(_: &Input) -> Self {
         Self::default()
     }
+
+    #[expect(clippy::unused_self, reason = "values of several lines come next")]
+    pub(crate) fn flush(&mut self, _: &mut Clock, _: &mut dyn FnMut(Row<'_>)) {}
 
     pub(crate) fn read(&mut self, chunk: &[u8], clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
         let Ndjson { lines, rows } = self;

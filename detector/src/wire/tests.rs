@@ -50,8 +50,18 @@ fn shown(row: &Row<'_>) -> String {
         Row::Event(Event::Log(record)) => {
             let level = record.level.map_or("-", crate::event::Level::name);
             let session = record.session.map_or(String::new(), |session| format!(" <{session}>"));
+            let fields: Vec<_> = record
+                .fields
+                .iter()
+                .map(|field| format!("{}={}", field.metric, field.value.value()))
+                .collect();
+            let fields = if fields.is_empty() {
+                String::new()
+            } else {
+                format!(" [{}]", fields.join(" "))
+            };
             format!(
-                "{}{} {level}{session}: {}",
+                "{}{} {level}{session}: {}{fields}",
                 record.time,
                 labels(&record.subject),
                 record.message
@@ -76,6 +86,8 @@ fn shown(row: &Row<'_>) -> String {
                 text(request.flags),
             )
         }
+        Row::Continues => "continues".to_owned(),
+        Row::Note(note) => format!("note: {note}"),
         Row::Blank => "blank".to_owned(),
         Row::Bad(problem) => {
             let field = problem

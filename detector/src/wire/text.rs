@@ -16,7 +16,7 @@
 //! the time of the line before. What is no UTF-8 is replaced by `U+FFFD`. Blank lines are blank rows.
 
 mod level;
-mod prefix;
+pub(super) mod prefix;
 mod stamp;
 
 #[cfg(test)]
@@ -57,6 +57,10 @@ impl Text {
         let Text { lines, rows } = self;
         lines.read(chunk, |number, line| rows.line(number, &line, clock, each));
     }
+
+    /// Nothing waits as long as every line is a record of its own.
+    #[expect(clippy::unused_self, reason = "multi-line records come next")]
+    pub(crate) fn flush(&mut self, _: &mut Clock, _: &mut dyn FnMut(Row<'_>)) {}
 
     pub(crate) fn finish(&mut self, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
         let Text { lines, rows } = self;

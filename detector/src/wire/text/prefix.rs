@@ -6,17 +6,17 @@ use crate::event::{Level, Timestamp};
 
 /// The parts of a line.
 #[derive(Debug)]
-pub(super) struct Parts<'a> {
-    pub(super) time: Option<Timestamp>,
-    pub(super) level: Option<Level>,
-    pub(super) service: Option<&'a str>,
+pub(in super::super) struct Parts<'a> {
+    pub(in super::super) time: Option<Timestamp>,
+    pub(in super::super) level: Option<Level>,
+    pub(in super::super) service: Option<&'a str>,
     /// The start of the message where the time stands in its middle, as in access logs.
-    pub(super) before: &'a str,
-    pub(super) message: &'a str,
+    pub(in super::super) before: &'a str,
+    pub(in super::super) message: &'a str,
 }
 
 /// Takes a line apart.
-pub(super) fn read(line: &str, year: i16) -> Parts<'_> {
+pub(in super::super) fn read(line: &str, year: i16) -> Parts<'_> {
     let mut parts = Parts {
         time: None,
         level: None,

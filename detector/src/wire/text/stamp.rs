@@ -66,7 +66,7 @@ pub(super) fn within(line: &str) -> Option<(&str, Timestamp, &str)> {
         let (before, after) = line.split_at_checked(at)?;
         let mut cursor = Cursor(after.as_bytes());
         cursor.byte(b'[')?;
-        let time = common_log(&mut cursor)?;
+        let time = cursor.common_log()?;
         cursor.byte(b']')?;
         let rest = line.get(line.len().checked_sub(cursor.0.len())?..)?;
         Some((before, time, rest.trim_start()))
@@ -84,7 +84,7 @@ fn of_digits(mut cursor: Cursor<'_>, year: i16, bracket: bool) -> Option<Stamp<'
         [_, _, _, _, b'-' | b'/', ..] => (cursor.date_time()?, Layout::Iso),
         [_, _, b'-', ..] => return android(cursor, year),
         [_, _, b'/', _, _, b'/', ..] => (spark(&mut cursor)?, Layout::Other),
-        [_, _, b'/', ..] if bracket => (common_log(&mut cursor)?, Layout::Other),
+        [_, _, b'/', ..] if bracket => (cursor.common_log()?, Layout::Other),
         [_, _, b'.', ..] if bracket => (proxifier(&mut cursor, year)?, Layout::Other),
         [_, _, _, _, _, _, b' ', ..] => (hdfs(&mut cursor)?, Layout::Other),
         _ => (unix(&mut cursor)?, Layout::Other),
@@ -230,19 +230,6 @@ fn proxifier(cursor: &mut Cursor<'_>, year: i16) -> Option<Timestamp> {
     time::moment(date(year, month, day)?, clock, 0)
 }
 
-/// `20/Nov/2026:09:00:00 +0100`.
-fn common_log(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
-    let day = cursor.digits(2)?;
-    cursor.byte(b'/')?;
-    let month = month(cursor)?;
-    cursor.byte(b'/')?;
-    let year = cursor.digits(4)?;
-    cursor.byte(b':')?;
-    let clock = cursor.time_of_day()?;
-    let offset = cursor.zone().unwrap_or(0);
-    time::moment(time::date(year, month, day)?, clock, offset)
-}
-
 /// Seconds of nine or ten digits with or without decimals, or thirteen digits of milliseconds, in the years
 /// 1985 to 2128.
 fn unix(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
@@ -275,7 +262,7 @@ fn apache(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
         .then_some(())?;
     cursor.literal(weekday)?;
     cursor.byte(b' ')?;
-    let month = month(cursor)?;
+    let month = cursor.month()?;
     let day = day(cursor)?;
     cursor.byte(b' ')?;
     let clock = cursor.time_of_day()?;
@@ -285,7 +272,7 @@ fn apache(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
 }
 
 fn month_and_day(cursor: &mut Cursor<'_>, year: i16) -> Option<(jiff::civil::Date, jiff::civil::Time)> {
-    let month = month(cursor)?;
+    let month = cursor.month()?;
     let day = day(cursor)?;
     cursor.byte(b' ')?;
     let mut with_year = *cursor;
@@ -307,26 +294,6 @@ fn day(cursor: &mut Cursor<'_>) -> Option<i32> {
         return Some(day);
     }
     cursor.digits(1)
-}
-
-fn month(cursor: &mut Cursor<'_>) -> Option<i32> {
-    let month = match cursor.0.get(..3)? {
-        b"Jan" => 1,
-        b"Feb" => 2,
-        b"Mar" => 3,
-        b"Apr" => 4,
-        b"May" => 5,
-        b"Jun" => 6,
-        b"Jul" => 7,
-        b"Aug" => 8,
-        b"Sep" => 9,
-        b"Oct" => 10,
-        b"Nov" => 11,
-        b"Dec" => 12,
-        _ => return None,
-    };
-    cursor.0 = cursor.0.get(3..)?;
-    Some(month)
 }
 
 /// A date in a year that the line does not name: where that year turns out to have no 29 February, the day

@@ -1,0 +1,1 @@
+//! Log lines in an envelope that says how to read them.
