@@ -1,6 +1,7 @@
 //! The text inside another format: of a container's line, a syslog message, an envelope, a journal entry. It is itself
 //! JSON, logfmt, an access log or plain text; what it does not say is taken from outside.
 
+use super::record::hand_on;
 use super::text::prefix;
 use super::{Clock, Row, access, envoy, with_subject};
 use crate::event::{Event, Label, Level, LogRecord, Timestamp};
@@ -46,8 +47,8 @@ impl Payload {
             each(Row::Blank);
             return;
         }
-        if let Some(exchange) = access::exchange(text).or_else(|| envoy::exchange(text)) {
-            exchange.emit(outer, clock, each);
+        if let Some(exchange) = envoy::read(text).or_else(|| access::read(text)) {
+            hand_on(&exchange, outer, clock, each);
             return;
         }
         let parts = prefix::read(text, self.year);

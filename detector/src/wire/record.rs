@@ -2,64 +2,38 @@
 //!
 //! A reader of key-value pairs (JSON, logfmt, OTLP attributes) pushes every pair into a [`Record`] with its name
 //! flattened by dots (`http.request.method`), and has the record hand on the one row that comes of it. A reader of a fixed
-//! layout (an access log) fills an [`Exchange`] directly.
+//! layout (an access log) fills an [`Exchange`] and calls [`hand_on`].
 
+use super::access::Exchange;
 use super::payload::Outer;
 use super::{Clock, Row, with_subject};
-use crate::event::{Event, Finite, Label, Request, Timestamp};
+use crate::event::{Event, Finite, Label, Request};
 
-/// An exchange as a line tells it, before its time and its subject are settled.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub(super) struct Exchange<'a> {
-    pub(super) time: Option<Timestamp>,
-    /// Whether the time is that of the begin: then the duration is added to it.
-    pub(super) began: bool,
-    pub(super) service: Option<&'a str>,
-    pub(super) method: Option<&'a str>,
-    pub(super) path: Option<&'a str>,
-    pub(super) route: Option<&'a str>,
-    pub(super) upstream: Option<&'a str>,
-    pub(super) client: Option<&'a str>,
-    /// Only from 100 to 599; anything else is no response.
-    pub(super) status: Option<u16>,
-    /// In milliseconds.
-    pub(super) duration: Option<f64>,
-    pub(super) bytes: Option<f64>,
-    pub(super) flags: Option<&'a str>,
-}
-
-impl Exchange<'_> {
-    /// Hands on the one row that comes of it. What the line does not say is taken from outside; a text that stands for
-    /// nothing (`-` or empty) is no value.
-    pub(super) fn emit(&self, outer: &Outer<'_>, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
-        fn said(text: Option<&str>) -> Option<&str> {
-            text.filter(|text| !text.is_empty() && *text != "-")
-        }
-        let positive = |number: Option<f64>| number.filter(|number| *number >= 0.0).and_then(Finite::new);
-        let duration = positive(self.duration);
-        let time = match (self.time, duration) {
-            (Some(time), Some(duration)) if self.began => Some(time.plus_seconds(duration.value() / 1e3)),
-            (time, _) => time,
-        };
-        let time = clock.time(time.or(outer.time));
-        let service = said(self.service).or(outer.service);
-        let label = service.map(|value| Label { name: "service", value });
-        with_subject(label.as_slice(), |subject| {
-            each(Row::Event(Event::Request(Request {
-                time,
-                subject,
-                method: said(self.method),
-                path: said(self.path),
-                route: said(self.route),
-                upstream: said(self.upstream),
-                client: said(self.client),
-                status: self.status.filter(|status| (100..600).contains(status)),
-                duration,
-                bytes: positive(self.bytes),
-                flags: said(self.flags),
-            })));
-        });
+/// Hands on an exchange as the one row of its line. What the line does not say is taken from outside; a text that
+/// stands for nothing (`-` or empty) is no value.
+pub(super) fn hand_on(exchange: &Exchange<'_>, outer: &Outer<'_>, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
+    fn said(text: Option<&str>) -> Option<&str> {
+        text.filter(|text| !text.is_empty() && *text != "-")
     }
+    let positive = |number: Option<Finite>| number.filter(|number| number.value() >= 0.0);
+    let time = clock.time(exchange.time.or(outer.time));
+    let service = said(exchange.service).or(outer.service);
+    let label = service.map(|value| Label { name: "service", value });
+    with_subject(label.as_slice(), |subject| {
+        each(Row::Event(Event::Request(Request {
+            time,
+            subject,
+            method: said(exchange.method),
+            path: said(exchange.path),
+            route: said(exchange.route),
+            upstream: said(exchange.upstream),
+            client: said(exchange.client),
+            status: exchange.status.filter(|status| (100..600).contains(status)),
+            duration: positive(exchange.duration),
+            bytes: positive(exchange.bytes),
+            flags: said(exchange.flags),
+        })));
+    });
 }
 
 /// The value of a pair.
