@@ -7,3 +7,4 @@ mod row;
 mod unit;
 
 pub(crate) use row::Row;
+pub(crate) use unit::is_counter;

@@ -16,9 +16,11 @@ pub mod envelope;
 pub mod envoy;
 mod lines;
 pub mod logfmt;
+mod naming;
 pub mod ndjson;
 pub mod otlp;
 mod payload;
+pub mod prometheus;
 mod quantity;
 mod record;
 pub mod text;
@@ -96,6 +98,7 @@ enum Decoder {
     /// Boxed for its size: a table of states is part of it.
     Csv(Box<csv::Csv>),
     Text(Box<text::Text>),
+    Prometheus(Box<prometheus::Prometheus>),
 }
 
 impl Decoder {
@@ -104,14 +107,14 @@ impl Decoder {
             Format::Auto => Decoder::Auto(Box::new(detect::Auto::new(input))),
             Format::Ndjson | Format::Otlp => Decoder::Ndjson(Box::new(ndjson::Ndjson::new(input))),
             Format::Csv => Decoder::Csv(Box::new(csv::Csv::new(input))),
+            Format::Prometheus => Decoder::Prometheus(Box::default()),
             // The formats of lines get readers of their own here as they come.
             Format::Text
             | Format::Logfmt
             | Format::Syslog
             | Format::Access
             | Format::Envoy
-            | Format::Kubernetes
-            | Format::Prometheus => Decoder::Text(Box::new(text::Text::new(input))),
+            | Format::Kubernetes => Decoder::Text(Box::new(text::Text::new(input))),
         }
     }
 }
@@ -142,6 +145,7 @@ impl Reader {
             Decoder::Ndjson(ndjson) => ndjson.read(chunk, clock, each),
             Decoder::Csv(csv) => csv.read(chunk, clock, each),
             Decoder::Text(text) => text.read(chunk, clock, each),
+            Decoder::Prometheus(prometheus) => prometheus.read(chunk, clock, each),
         }
     }
 
@@ -158,6 +162,7 @@ impl Reader {
             }
             Decoder::Ndjson(ndjson) => ndjson.flush(clock, each),
             Decoder::Text(text) => text.flush(clock, each),
+            Decoder::Prometheus(prometheus) => prometheus.flush(clock, each),
             Decoder::Csv(_) => {}
         }
     }
@@ -174,6 +179,7 @@ impl Reader {
             Decoder::Ndjson(ndjson) => ndjson.finish(clock, each),
             Decoder::Csv(csv) => csv.finish(clock, each),
             Decoder::Text(text) => text.finish(clock, each),
+            Decoder::Prometheus(prometheus) => prometheus.finish(clock, each),
         }
     }
 

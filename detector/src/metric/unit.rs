@@ -27,7 +27,7 @@ pub(super) fn unit(name: &str) -> Option<&'static str> {
 
 /// Whether a metric only ever grows, so that its rate is what is watched: OpenMetrics requires a counter's
 /// name to end in `_total`, and Prometheus' summaries and histograms count in the other three.
-pub(super) fn is_counter(name: &str) -> bool {
+pub(crate) fn is_counter(name: &str) -> bool {
     ["_total", "_count", "_sum", "_bucket"]
         .into_iter()
         .any(|ending| name.ends_with(ending))

@@ -45,13 +45,14 @@ pub(crate) struct Prometheus {
 }
 
 impl Prometheus {
-    pub(crate) fn new() -> Self {
-        Self::default()
-    }
-
     pub(crate) fn read(&mut self, chunk: &[u8], clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
         let Prometheus { lines, rows } = self;
         lines.read(chunk, |number, line| rows.line(number, &line, clock, each));
+    }
+
+    /// A scrape is written in one go, so one that pauses is whole.
+    pub(crate) fn flush(&mut self, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
+        self.rows.scrape.end(clock, each);
     }
 
     pub(crate) fn finish(&mut self, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
