@@ -38,7 +38,7 @@ pub(super) fn check_input(input: &Input, bytes: &[u8], expected: &[&str]) {
     }
 }
 
-fn shown(row: &Row<'_>) -> String {
+pub(super) fn shown(row: &Row<'_>) -> String {
     match row {
         Row::Event(Event::Sample(sample)) => {
             let mut text = format!("{}{}", sample.time, labels(&sample.subject));
