@@ -40,6 +40,8 @@ pub(super) struct Exchange<'a> {
 /// The exchange of a line, when the line is one of an access log.
 pub(super) fn read(line: &str) -> Option<Exchange<'_>> {
     let (before, time, after) = time_in_brackets(line)?;
+    // Without a client it is a line of another kind.
+    (!before.is_empty()).then_some(())?;
     let (request, rest) = quoted_request(after)?;
     let mut tokens = Tokens(rest);
     let (status, bytes) = match (tokens.next()?, tokens.next()) {

@@ -168,6 +168,39 @@ impl<'a> Cursor<'a> {
         moment(date(year, month, day)?, clock, offset)
     }
 
+    /// `9:00:00 AM`.
+    pub(super) fn clock_of_twelve(&mut self) -> Option<civil::Time> {
+        let mut cursor = *self;
+        let hour = match cursor.run_of_digits()? {
+            [one] => digit(*one)?,
+            [ten, one] => digit(*ten)? * 10 + digit(*one)?,
+            _ => return None,
+        };
+        cursor.byte(b':')?;
+        let minute = cursor.digits(2)?;
+        cursor.byte(b':')?;
+        let second = cursor.digits(2)?;
+        cursor.byte(b' ')?;
+        let noon = match cursor.one_of(b"AP")? {
+            b'P' => 12,
+            _ => 0,
+        };
+        cursor.byte(b'M')?;
+        let clock = (1..=12).contains(&hour).then(|| time(hour % 12 + noon, minute, second, 0))?;
+        *self = cursor;
+        clock
+    }
+
+    /// The English name of a day, in three letters.
+    pub(super) fn weekday(&mut self) -> Option<()> {
+        let weekday = self.0.get(..3)?;
+        [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"]
+            .iter()
+            .any(|day| *day == weekday)
+            .then_some(())?;
+        self.literal(weekday)
+    }
+
     /// The English name of a month, in three letters.
     pub(super) fn month(&mut self) -> Option<i32> {
         let month = match self.0.get(..3)? {

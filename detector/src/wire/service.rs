@@ -1,0 +1,195 @@
+//! Which service a line is of, where no structured field says it (seed 001's service identification). Only what
+//! names the writer of a line counts; a message that mentions a service is none of it.
+//!
+//! | where | how it is written | service |
+//! |---|---|---|
+//! | a field | `service=cart`, `service.name=`, `service_name=`, `svc=`, `app=`, `app_name=`, `application=` | `cart` |
+//! | a field, when there is none of these | `pod=cart-7f9c5d8b6-x2x4z`, `pod_name=` | `cart` |
+//! | Spring | `--- [cart-service] [nio-8080-exec-1]`, `[cart-service,5f1e…,9a3b…]` | `cart-service` |
+//! | brackets | `[cart-service]` before the message | `cart-service` |
+//! | logger | `cart-service:`, `cart-service -` before the message, `cart-service ERROR` | `cart-service` |
+//! | kubectl, stern | `[pod/cart-7f9c5d8b6-x2x4z/app]`, `cart-7f9c5d8b6-x2x4z app` | `cart` |
+//! | docker compose | `cart-1  \|` | `cart` |
+//! | syslog, journald | the program | |
+//!
+//! In brackets and as a logger a name counts only when it says that it is one of a service: it ends in `-service`,
+//! `_service`, `-svc`, `-api`, `-gateway`, `-server`, `-backend` or `-frontend`. Threads and classes do not.
+
+#[cfg(test)]
+mod tests;
+
+const LONGEST: usize = 64;
+
+/// The name that a pod got from its deployment, stateful set, daemon set or job.
+pub(super) fn of_pod(pod: &str) -> &str {
+    let Some((owner, last)) = pod.rsplit_once('-') else {
+        return pod;
+    };
+    if is_number(last) {
+        return owner;
+    }
+    if let Some((deployment, middle)) = owner.rsplit_once('-')
+        && is_random(last)
+        && (is_template_hash(middle) || (middle.len() >= 8 && is_number(middle)))
+        && !deployment.is_empty()
+    {
+        return deployment;
+    }
+    let is_suffix = last.len() == 5 && last.bytes().all(|byte| SAFE.contains(&byte));
+    if is_suffix { owner } else { pod }
+}
+
+/// Whether a word is the name of a pod of a deployment, with both of its hashes.
+pub(super) fn is_pod_of_deployment(word: &str) -> bool {
+    word.rsplit_once('-').is_some_and(|(owner, last)| {
+        is_random(last) && owner.rsplit_once('-').is_some_and(|(_, hash)| is_template_hash(hash))
+    })
+}
+
+/// The service of a container of docker compose: `cart-1`, or `cart_1` of its first version.
+pub(super) fn of_compose(container: &str) -> &str {
+    match container.rsplit_once(['-', '_']) {
+        Some((name, number)) if !name.is_empty() && is_number(number) => name,
+        _ => container,
+    }
+}
+
+/// What the text after a time says about its service.
+pub(super) fn of_text(text: &str) -> Option<&str> {
+    of_field(text).or_else(|| of_spring(text)).or_else(|| of_start(text))
+}
+
+/// What Kubernetes makes random names of: no vowels, so that there are no words.
+const SAFE: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
+
+fn is_random(text: &str) -> bool {
+    text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+}
+
+fn is_template_hash(text: &str) -> bool {
+    (6..=10).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+        && text.bytes().any(|byte| byte.is_ascii_digit())
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// `service=cart` or `app="cart"`.
+fn of_field(text: &str) -> Option<&str> {
+    const FAR: usize = 256;
+    let near = text.as_bytes().get(..FAR).unwrap_or(text.as_bytes());
+    let mut of_pod = None;
+    for at in memchr::memchr_iter(b'=', near) {
+        let Some((before, after)) = text.split_at_checked(at) else {
+            continue;
+        };
+        let key = before.rsplit([' ', '\t', ',', '[', '{', '(', '"']).next().unwrap_or(before);
+        let is_pod = matches!(key, "pod" | "pod_name" | "k8s.pod.name");
+        let is_service = matches!(
+            key,
+            "service" | "app" | "service.name" | "service_name" | "svc" | "app_name" | "application"
+        );
+        if !is_service && !is_pod {
+            continue;
+        }
+        let Some(value) = value(after.get(1..).unwrap_or_default()) else {
+            continue;
+        };
+        if is_service {
+            return Some(value);
+        }
+        of_pod = Some(self::of_pod(value));
+    }
+    of_pod
+}
+
+fn value(text: &str) -> Option<&str> {
+    let value = match text.strip_prefix('"') {
+        Some(quoted) => quoted.split_once('"')?.0,
+        None => text.split([' ', '\t', ',', ';', ']', '}', ')']).next()?,
+    };
+    (!matches!(value, "" | "-") && value.len() <= LONGEST).then_some(value)
+}
+
+/// Spring Boot's name of the application: in brackets of its own before the thread's, or with a trace.
+fn of_spring(text: &str) -> Option<&str> {
+    const FAR: usize = 120;
+    let near = text.as_bytes().get(..FAR).unwrap_or(text.as_bytes());
+    let dashes = memchr::memmem::find(near, b" --- [");
+    if let Some(dashes) = dashes
+        && let Some((name, rest)) = text.get(dashes + 6..)?.split_once(']')
+        && rest.starts_with(" [")
+        && is_name(name)
+        && !is_thread(name)
+    {
+        return Some(name);
+    }
+    let bracket = memchr::memchr(b'[', near.get(..dashes.unwrap_or(40).min(near.len()))?)?;
+    let (inside, _) = text.get(bracket + 1..)?.split_once(']')?;
+    let (name, rest) = inside.split_once(',')?;
+    let (trace, span) = rest.split_once(',')?;
+    let span = span.split(',').next().unwrap_or(span);
+    (is_name(name) && is_hex(trace) && is_hex(span)).then_some(name)
+}
+
+fn is_hex(text: &str) -> bool {
+    text.trim().bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}
+
+/// `nio-8080-exec-1`, `main`, `pool-1-thread-3`: what a thread is called.
+fn is_thread(name: &str) -> bool {
+    let is_numbered = name.rsplit_once(['-', '#']).is_some_and(|(_, last)| is_number(last));
+    is_numbered || matches!(name, "main" | "scheduler" | "background-preinit" | "restartedMain") || name.contains("exec")
+}
+
+/// A name of a service among the first words: in brackets, before `:`, ` - ` or ` | `, or before a level.
+fn of_start(text: &str) -> Option<&str> {
+    const WORDS: usize = 3;
+    let mut rest = text.trim_start();
+    for _ in 0..WORDS {
+        if let Some(inside) = rest.strip_prefix('[') {
+            let (name, after) = inside.split_once(']')?;
+            if says_service(name) {
+                return Some(name);
+            }
+            rest = after.trim_start();
+            continue;
+        }
+        let (word, after) = rest.split_once([' ', '\t'])?;
+        let name = word.strip_suffix(':').unwrap_or(word);
+        if says_service(name) {
+            let after = after.trim_start();
+            let is_logger = name.len() < word.len()
+                || after.starts_with(['-', '|', '['])
+                || super::text::level::find(after, false).is_some();
+            return is_logger.then_some(name);
+        }
+        // Prose has begun, and whatever comes in it is mentioned.
+        if word.bytes().all(|byte| byte.is_ascii_alphabetic()) && !word.bytes().all(|byte| byte.is_ascii_uppercase()) {
+            return None;
+        }
+        rest = after.trim_start();
+    }
+    None
+}
+
+/// Whether a name says of itself that it is one of a service.
+fn says_service(name: &str) -> bool {
+    const ENDS: [&str; 7] = ["service", "svc", "api", "gateway", "server", "backend", "frontend"];
+    let Some((first, last)) = name.rsplit_once(['-', '_']) else {
+        return false;
+    };
+    !first.is_empty() && is_name(name) && ENDS.contains(&last)
+}
+
+fn is_name(name: &str) -> bool {
+    name.len() <= LONGEST
+        && name.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase())
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_' | b'.'))
+}
