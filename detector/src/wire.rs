@@ -14,6 +14,7 @@ pub mod csv;
 mod detect;
 pub mod envelope;
 pub mod envoy;
+pub mod kubernetes;
 mod lines;
 pub mod logfmt;
 mod naming;
@@ -23,6 +24,8 @@ mod payload;
 pub mod prometheus;
 mod quantity;
 mod record;
+mod service;
+pub mod syslog;
 pub mod text;
 mod time;
 
@@ -36,6 +39,7 @@ use crate::scorer::{Input, Problem};
 
 /// The formats of input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// Found out from the first lines of the input.
@@ -73,8 +77,8 @@ pub enum Row<'a> {
     Continues,
     /// A row without content, for example a blank line of a log: nothing is lost, and nothing is said.
     Blank,
-    /// No row at all: something that the user should know, for example which format was found.
-    Note(String),
+    /// No row at all: the format that was found, and in words what it is.
+    Found(Format, String),
     /// A row that could not be read.
     Bad(Problem),
 }
@@ -97,6 +101,7 @@ enum Decoder {
     Ndjson(Box<ndjson::Ndjson>),
     /// Boxed for its size: a table of states is part of it.
     Csv(Box<csv::Csv>),
+    Logfmt(Box<logfmt::Logfmt>),
     Text(Box<text::Text>),
     Prometheus(Box<prometheus::Prometheus>),
 }
@@ -107,10 +112,10 @@ impl Decoder {
             Format::Auto => Decoder::Auto(Box::new(detect::Auto::new(input))),
             Format::Ndjson | Format::Otlp => Decoder::Ndjson(Box::new(ndjson::Ndjson::new(input))),
             Format::Csv => Decoder::Csv(Box::new(csv::Csv::new(input))),
+            Format::Logfmt => Decoder::Logfmt(Box::new(logfmt::Logfmt::new(input))),
             Format::Prometheus => Decoder::Prometheus(Box::default()),
             // The formats of lines get readers of their own here as they come.
             Format::Text
-            | Format::Logfmt
             | Format::Syslog
             | Format::Access
             | Format::Envoy
@@ -144,6 +149,7 @@ impl Reader {
             }
             Decoder::Ndjson(ndjson) => ndjson.read(chunk, clock, each),
             Decoder::Csv(csv) => csv.read(chunk, clock, each),
+            Decoder::Logfmt(logfmt) => logfmt.read(chunk, clock, each),
             Decoder::Text(text) => text.read(chunk, clock, each),
             Decoder::Prometheus(prometheus) => prometheus.read(chunk, clock, each),
         }
@@ -163,7 +169,7 @@ impl Reader {
             Decoder::Ndjson(ndjson) => ndjson.flush(clock, each),
             Decoder::Text(text) => text.flush(clock, each),
             Decoder::Prometheus(prometheus) => prometheus.flush(clock, each),
-            Decoder::Csv(_) => {}
+            Decoder::Csv(_) | Decoder::Logfmt(_) => {}
         }
     }
 
@@ -178,6 +184,7 @@ impl Reader {
             }
             Decoder::Ndjson(ndjson) => ndjson.finish(clock, each),
             Decoder::Csv(csv) => csv.finish(clock, each),
+            Decoder::Logfmt(logfmt) => logfmt.finish(clock, each),
             Decoder::Text(text) => text.finish(clock, each),
             Decoder::Prometheus(prometheus) => prometheus.finish(clock, each),
         }
@@ -185,8 +192,12 @@ impl Reader {
 
     /// Goes on with the format that was found, and with what had to be read to find it.
     fn settle(&mut self, found: &detect::Found, each: &mut dyn FnMut(Row<'_>)) {
-        self.decoder = Decoder::new(found.format, &found.input);
-        each(Row::Note(found.note()));
+        self.decoder = match found.format {
+            // Nobody said that it is JSON throughout.
+            Format::Ndjson => Decoder::Ndjson(Box::new(ndjson::Ndjson::lenient(&found.input))),
+            format => Decoder::new(format, &found.input),
+        };
+        each(Row::Found(found.format, found.note()));
         self.read(&found.bytes, each);
     }
 

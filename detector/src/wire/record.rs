@@ -1,13 +1,34 @@
 //! What a structured line says, before it is known what kind of event it is.
 //!
-//! A reader of key-value pairs (JSON, logfmt, OTLP attributes) pushes every pair into a [`Record`] with its name
-//! flattened by dots (`http.request.method`), and has the record hand on the one row that comes of it. A reader of a fixed
-//! layout (an access log) fills an [`Exchange`] and calls [`hand_on`].
+//! A reader of key-value pairs (JSON, logfmt, OTLP attributes) pushes every pair into a [`Record`], with its name
+//! flattened by dots (`http.request.method`), and has the record hand on the one row that comes of it. A reader of a
+//! fixed layout (an access log) fills an [`Exchange`] and calls [`hand_on`].
+//!
+//! What the row is, is decided in this order:
+//!
+//! 1. a status together with a method or a path, and no message that says more than that: a request,
+//! 2. a message: a log line, whose numbers are its fields,
+//! 3. a number: a row of metrics,
+//! 4. anything else: a problem.
+//!
+//! What names mean is in [`names`].
+
+mod level;
+mod names;
+mod request;
+
+#[cfg(test)]
+mod tests;
+
+use names::{Known, Meaning, Names, Place, schema};
 
 use super::access::Exchange;
 use super::payload::Outer;
-use super::{Clock, Row, with_subject};
-use crate::event::{Event, Finite, Label, Request};
+use super::quantity::{self, Dimension};
+use super::text::prefix;
+use super::{Clock, Row, quote, recycle, time, with_subject};
+use crate::event::{Event, Finite, Label, Level, LogRecord, Request, Sample, Timestamp, Value};
+use crate::scorer::Problem;
 
 /// Hands on an exchange as the one row of its line. What the line does not say is taken from outside; a text that
 /// stands for nothing (`-` or empty) is no value.
@@ -41,14 +62,67 @@ pub(super) fn hand_on(exchange: &Exchange<'_>, outer: &Outer<'_>, clock: &mut Cl
 pub(super) enum Scalar<'a> {
     Null,
     Bool(bool),
+    /// An integer whose digits are gone, so that it is no label and no name.
     Integer(i64),
+    /// A number whose digits are gone.
     Number(f64),
+    /// A number, and how it is written.
+    Written(f64, &'a str),
     Text(&'a str),
+    /// A list, or an object that is nested too deep.
+    List,
+}
+
+impl<'a> Scalar<'a> {
+    fn text(self) -> Option<&'a str> {
+        match self {
+            Scalar::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// As a label or a name: numbers are taken as they are written.
+    fn name(self) -> Option<&'a str> {
+        match self {
+            Scalar::Text(text) | Scalar::Written(_, text) => Some(text),
+            Scalar::Bool(true) => Some("true"),
+            Scalar::Bool(false) => Some("false"),
+            Scalar::Null | Scalar::Integer(_) | Scalar::Number(_) | Scalar::List => None,
+        }
+    }
+
+    fn number(self) -> Option<f64> {
+        match self {
+            Scalar::Integer(number) => Some(number as f64),
+            Scalar::Number(number) | Scalar::Written(number, _) => Some(number),
+            _ => None,
+        }
+    }
+
+    /// In words, for a problem.
+    fn shown(self) -> String {
+        match self {
+            Scalar::Null => "null".to_owned(),
+            Scalar::Bool(value) => value.to_string(),
+            Scalar::Integer(number) => number.to_string(),
+            Scalar::Number(number) => format!("{number:?}"),
+            Scalar::Written(_, written) => written.to_owned(),
+            Scalar::Text(text) => quote(text),
+            Scalar::List => "an object or a list".to_owned(),
+        }
+    }
 }
 
 /// The memory of a [`Record`], to be used again for the next line.
 #[derive(Debug, Default)]
-pub(super) struct Buffers {}
+pub(super) struct Buffers {
+    /// Names are the same from line to line, and so is what they mean.
+    names: Names,
+    pairs: Vec<Pair<'static>>,
+    values: Vec<Value<'static>>,
+    labels: Vec<Label<'static>>,
+    joined: String,
+}
 
 /// The pairs of one line.
 ///
@@ -60,23 +134,567 @@ pub(super) struct Buffers {}
 /// ```
 #[derive(Debug)]
 pub(super) struct Record<'a> {
-    pairs: Vec<(&'a str, Scalar<'a>)>,
+    names: Names,
+    pairs: Vec<Pair<'a>>,
+    /// Of every meaning the pair that counts; [`NONE`] where there is none.
+    slots: [u32; Meaning::COUNT],
+    time: Option<Timestamp>,
+    time_rank: u8,
+    /// A time that cannot be read.
+    bad_time: Option<u32>,
+    schema: u16,
+    values: Vec<Value<'static>>,
+    labels: Vec<Label<'static>>,
+    joined: String,
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Pair<'a> {
+    name: &'a str,
+    value: Scalar<'a>,
+    known: Known,
+}
+
+const NONE: u32 = u32::MAX;
+
 impl<'a> Record<'a> {
-    pub(super) fn new(_buffers: Buffers) -> Self {
-        Record { pairs: Vec::new() }
+    pub(super) fn new(buffers: Buffers) -> Self {
+        Record {
+            names: buffers.names,
+            pairs: buffers.pairs,
+            slots: [NONE; Meaning::COUNT],
+            time: None,
+            time_rank: u8::MAX,
+            bad_time: None,
+            schema: 0,
+            values: buffers.values,
+            labels: buffers.labels,
+            joined: buffers.joined,
+        }
+    }
+
+    pub(super) fn into_buffers(self) -> Buffers {
+        Buffers {
+            names: self.names,
+            pairs: recycle(self.pairs),
+            values: self.values,
+            labels: self.labels,
+            joined: self.joined,
+        }
     }
 
     /// One pair; of a name that comes twice the last one counts.
     pub(super) fn push(&mut self, name: &'a str, value: Scalar<'a>) {
-        self.pairs.push((name, value));
+        let known = self.names.understand(name);
+        self.schema |= known.schema;
+        let at = self.pairs.len() as u32;
+        self.pairs.push(Pair { name, value, known });
+        match known.meaning {
+            Meaning::Other | Meaning::Nothing => {}
+            Meaning::Time => self.take_time(at, known, value),
+            meaning => {
+                let counts = match (meaning, value) {
+                    // A message that is not there takes back the one before it.
+                    (Meaning::Message, Scalar::Null) => known.rank == 0,
+                    (_, Scalar::Null) | (_, Scalar::Text("" | "-")) if meaning != Meaning::Message => false,
+                    (Meaning::Level, Scalar::Text(text)) => level::of_name(text).is_some(),
+                    (Meaning::Message, _) => true,
+                    (_, Scalar::List) => false,
+                    _ => true,
+                };
+                if counts && self.pair(meaning).is_none_or(|before| known.rank <= before.known.rank) {
+                    self.set(meaning, at);
+                }
+            }
+        }
+    }
+
+    fn set(&mut self, meaning: Meaning, at: u32) {
+        if let Some(slot) = self.slots.get_mut(meaning as usize) {
+            *slot = at;
+        }
+    }
+
+    fn take_time(&mut self, at: u32, known: Known, value: Scalar<'_>) {
+        if known.rank > self.time_rank {
+            return;
+        }
+        match of_time(value) {
+            Some(time) => (self.time, self.time_rank) = (Some(time), known.rank),
+            None if known.rank > 0 => {}
+            None if value == Scalar::Null => (self.time, self.time_rank) = (None, u8::MAX),
+            None => self.bad_time = Some(at),
+        }
+    }
+
+    fn pair(&self, meaning: Meaning) -> Option<&Pair<'a>> {
+        let at = *self.slots.get(meaning as usize)?;
+        self.pairs.get(at as usize)
+    }
+
+    fn text(&self, meaning: Meaning) -> Option<&'a str> {
+        self.pair(meaning)?.value.text()
+    }
+
+    /// The line that an envelope holds.
+    pub(super) fn raw_log(&self) -> Option<&'a str> {
+        self.text(Meaning::RawLog)
+    }
+
+    /// `json`, `kv` or `regex`.
+    pub(super) fn format_type(&self) -> Option<&'a str> {
+        self.text(Meaning::FormatType)
+    }
+
+    /// The pattern of an envelope whose format is `regex`.
+    pub(super) fn pattern(&self) -> Option<&'a str> {
+        self.text(Meaning::Pattern)
+    }
+
+    /// The pairs of an object in it, with their names in there.
+    pub(super) fn within(&self, path: &'static str) -> impl Iterator<Item = (&'a str, Scalar<'a>)> {
+        self.pairs
+            .iter()
+            .filter_map(move |pair| Some((pair.name.strip_prefix(path)?, pair.value)))
+    }
+
+    /// The text of another log that this record only carries: a container's line, a journal entry, what a collector
+    /// shipped.
+    pub(super) fn carried(&self) -> Option<&'a str> {
+        if let Some(log) = self.text(Meaning::Log)
+            && (self.pair(Meaning::Stream).is_some() || self.schema & schema::SHIPPED != 0)
+        {
+            return Some(log);
+        }
+        let message = self.text(Meaning::Message)?;
+        let shipped = self.schema & (schema::JOURNAL | schema::SHIPPED) != 0;
+        let is_json = message.starts_with('{') && message.ends_with('}');
+        // What has a level of its own was parsed by somebody.
+        let parsed = self.pair(Meaning::Level).is_some();
+        (shipped && !parsed || is_json).then_some(message)
+    }
+
+    /// What the record says about a text that it carries.
+    pub(super) fn outer<'o>(&self, outer: &Outer<'o>) -> Outer<'o>
+    where
+        'a: 'o,
+    {
+        Outer {
+            time: self.when().or(outer.time),
+            level: self.level().or(outer.level),
+            service: self.service().or(outer.service),
+            session: self.session().or(outer.session),
+        }
     }
 
     /// Hands on the one row that comes of the pairs: a request, a log line, metrics, or what is wrong with them.
-    pub(super) fn emit(&mut self, _outer: &Outer<'_>, _line: u64, _clock: &mut Clock, _each: &mut dyn FnMut(Row<'_>)) {}
-
-    pub(super) fn into_buffers(self) -> Buffers {
-        Buffers {}
+    pub(super) fn emit(&mut self, outer: &Outer<'_>, line: u64, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
+        self.emit_or(None, outer, line, clock, each);
     }
+
+    /// The same, with a text that is the message where there would be a problem: what came as a log line is one.
+    pub(super) fn emit_or(
+        &mut self,
+        fallback: Option<&str>,
+        outer: &Outer<'_>,
+        line: u64,
+        clock: &mut Clock,
+        each: &mut dyn FnMut(Row<'_>),
+    ) {
+        let stated = self.when();
+        let problem = match self.bad_time.and_then(|at| self.pairs.get(at as usize)) {
+            Some(pair) if stated.is_none() => Some((Some(pair.name), time::unreadable(&pair.value.shown()))),
+            _ => self.try_emit(stated, outer, clock, each).err(),
+        };
+        if let (Some(_), Some(text)) = (&problem, fallback) {
+            self.log(text, stated, outer, clock, each);
+        } else if let Some((field, message)) = problem {
+            clock.pass(stated.or(outer.time));
+            each(Row::Bad(Problem {
+                line,
+                field: field.map(str::to_owned),
+                message,
+            }));
+        }
+    }
+
+    fn try_emit(
+        &mut self,
+        stated: Option<Timestamp>,
+        outer: &Outer<'_>,
+        clock: &mut Clock,
+        each: &mut dyn FnMut(Row<'_>),
+    ) -> Result<(), (Option<&'a str>, String)> {
+        let message = self.message()?;
+        if let Some(exchange) = self.exchange(stated)
+            && message.is_none_or(|message| !request::says_more(message))
+        {
+            hand_on(&exchange, outer, clock, each);
+            return Ok(());
+        }
+        if let Some(message) = message {
+            self.log(message, stated, outer, clock, each);
+            return Ok(());
+        }
+        if let Some((name, number)) = self.one_metric() {
+            self.sample(Some((name, number)), stated, outer, clock, each);
+            return Ok(());
+        }
+        self.check_metrics()?;
+        let has_numbers = self.pairs.iter().any(|pair| metric(pair).is_some());
+        if has_numbers {
+            self.sample(None, stated, outer, clock, each);
+            return Ok(());
+        }
+        if self.pair(Meaning::Level).is_some() {
+            let mut joined = std::mem::take(&mut self.joined);
+            self.join(&mut joined);
+            if !joined.is_empty() {
+                self.log(&joined, stated, outer, clock, each);
+            }
+            let has_text = !joined.is_empty();
+            self.joined = joined;
+            if has_text {
+                return Ok(());
+            }
+        }
+        if self.pairs.iter().any(|pair| pair.value == Scalar::Null && pair.known.meaning == Meaning::Other) {
+            clock.pass(stated.or(outer.time));
+            each(Row::Blank);
+            return Ok(());
+        }
+        let message = "the object has neither a message nor a number: write \"message\" for a log line, or a number \
+                       such as \"duration_ms\": 12.5 for metrics";
+        Err((None, message.to_owned()))
+    }
+
+    /// When it happened, as far as it says so.
+    fn when(&self) -> Option<Timestamp> {
+        if self.time.is_some() {
+            return self.time;
+        }
+        if let Some(pair) = self.pair(Meaning::Seconds) {
+            let count = |value: Scalar<'_>| match value {
+                Scalar::Text(text) => text.parse().ok(),
+                value => value.number(),
+            };
+            let nanos = self.pair(Meaning::Nanos).and_then(|pair| count(pair.value)).unwrap_or(0.0);
+            let seconds = count(pair.value)?;
+            return Some(Timestamp::from_nanos(
+                Timestamp::from_seconds(seconds as i64).nanos().saturating_add(nanos as i64),
+            ));
+        }
+        of_time(self.pair(Meaning::Began)?.value)
+    }
+
+    /// The text that makes it a log line.
+    fn message(&self) -> Result<Option<&'a str>, (Option<&'a str>, String)> {
+        if let Some(pair) = self.pair(Meaning::Message) {
+            match pair.value {
+                Scalar::Text(text) => return Ok(Some(text)),
+                Scalar::Null => {}
+                value if pair.known.place == Place::Top => {
+                    let message = format!("the message is {}: write it as a string", value.shown());
+                    return Err((Some(pair.name), message));
+                }
+                _ => {}
+            }
+        }
+        let text = self.text(Meaning::Log).or_else(|| self.text(Meaning::Text));
+        // Such names are labels of metrics where there are any.
+        let counts = || self.level().is_some() || !self.pairs.iter().any(|pair| metric(pair).is_some());
+        Ok(text.filter(|_| counts()))
+    }
+
+    fn level(&self) -> Option<Level> {
+        let said = self.pair(Meaning::Level).and_then(|pair| match pair.value {
+            Scalar::Text(text) => level::of_name(text),
+            value => {
+                let number = value.number()? as i64;
+                level::of_number(number, pair.name, self.schema & schema::GELF != 0)
+            }
+        });
+        let numbered = |meaning, read: fn(i64) -> Option<Level>| {
+            let number = match self.pair(meaning)?.value {
+                Scalar::Text(text) => return level::of_name(text).or_else(|| read(text.trim().parse().ok()?)),
+                value => value.number()?,
+            };
+            read(number as i64)
+        };
+        said.or_else(|| numbered(Meaning::Priority, level::of_priority))
+            .or_else(|| numbered(Meaning::SeverityNumber, level::of_opentelemetry))
+            .or_else(|| numbered(Meaning::PythonLevel, level::of_python))
+            .or_else(|| numbered(Meaning::LogbackLevel, level::of_logback))
+            .or_else(|| self.text(Meaning::Status).and_then(level::of_name))
+            .or_else(|| (self.schema & schema::MONGO != 0).then(|| self.mongo_level()).flatten())
+            // Serilog leaves out the most common one.
+            .or((self.schema & schema::SERILOG != 0).then_some(Level::Info))
+    }
+
+    fn mongo_level(&self) -> Option<Level> {
+        let pair = self.pairs.iter().find(|pair| pair.name == "s")?;
+        level::of_name(pair.value.text()?)
+    }
+
+    /// The service of a log line or a request.
+    fn service(&self) -> Option<&'a str> {
+        if let Some(service) = self.pair(Meaning::OwnService).and_then(|pair| pair.value.name()) {
+            return Some(service);
+        }
+        let is_numbered = || {
+            let level = self.pair(Meaning::Level).and_then(|pair| pair.value.number());
+            level.is_some_and(|level| (10.0..70.0).contains(&level))
+        };
+        let service = self.pair(Meaning::Service).and_then(|pair| pair.value.name());
+        let service = service.or_else(|| self.text(Meaning::Name).filter(|_| is_numbered()))?;
+        // A unit of systemd, a log group of CloudWatch.
+        let service = service.strip_suffix(".service").unwrap_or(service);
+        match service.strip_prefix('/') {
+            Some(path) => path.rsplit('/').next(),
+            None => Some(service),
+        }
+    }
+
+    fn session(&self) -> Option<&'a str> {
+        if let Some(session) = self.pair(Meaning::OwnSession).and_then(|pair| pair.value.name()) {
+            return Some(session);
+        }
+        let session = self.pair(Meaning::Session)?.value.name()?;
+        session.bytes().any(|byte| byte != b'0').then_some(session)
+    }
+
+    /// `{"metric_type": "cpu_usage", "value": 95.5}`.
+    fn one_metric(&self) -> Option<(&'a str, Finite)> {
+        let name = self.text(Meaning::MetricName)?;
+        let number = match self.pair(Meaning::MetricValue)?.value {
+            Scalar::Text(text) => quantity::read(text)?.value,
+            value => value.number()?,
+        };
+        let others = |pair: &Pair<'_>| pair.known.meaning != Meaning::MetricValue && metric(pair).is_some();
+        (!self.pairs.iter().any(others)).then_some((name, Finite::new(number)?))
+    }
+
+    fn check_metrics(&self) -> Result<(), (Option<&'a str>, String)> {
+        let fault = self.pairs.iter().find_map(|pair| {
+            let what = match (pair.known.place, pair.value, pair.name) {
+                (_, Scalar::Null, _) => return None,
+                (Place::Labels, Scalar::List, name) if name.starts_with("labels.") => {
+                    "the label is an object or a list: write it as a string".to_owned()
+                }
+                (Place::Metrics, value, _) if value.number().is_none() => format!(
+                    "the metric is {}: write it as a number, or null where there is none",
+                    value.shown()
+                ),
+                (_, value, "labels") => format!("labels is {}: write an object of strings", value.shown()),
+                (_, value, "metrics") => format!("metrics is {}: write an object of numbers", value.shown()),
+                _ => return None,
+            };
+            Some((Some(pair.name), what))
+        });
+        fault.map_or(Ok(()), Err)
+    }
+
+    fn log(
+        &mut self,
+        message: &str,
+        stated: Option<Timestamp>,
+        outer: &Outer<'_>,
+        clock: &mut Clock,
+        each: &mut dyn FnMut(Row<'_>),
+    ) {
+        let mut labels = recycle(std::mem::take(&mut self.labels));
+        let within = self.pairs.iter().filter(|pair| pair.known.place == Place::Labels);
+        labels.extend(within.filter_map(label));
+        if !labels.iter().any(|label| label.name == "service") || self.pair(Meaning::OwnService).is_some() {
+            let service = self.service().or(outer.service);
+            labels.extend(service.map(|value| Label { name: "service", value }));
+        }
+        in_order(&mut labels, |label| label.name);
+        let mut fields = recycle(std::mem::take(&mut self.values));
+        fields.extend(self.pairs.iter().filter_map(field));
+        in_order(&mut fields, |field: &Value<'_>| field.metric);
+        let time = clock.time(stated.or(outer.time));
+        with_subject(&labels, |subject| {
+            each(Row::Event(Event::Log(LogRecord {
+                time,
+                subject,
+                level: self.level().or(outer.level),
+                message,
+                session: self.session().or(outer.session),
+                fields: &fields,
+            })));
+        });
+        self.labels = recycle(labels);
+        self.values = recycle(fields);
+    }
+
+    fn sample(
+        &mut self,
+        one: Option<(&str, Finite)>,
+        stated: Option<Timestamp>,
+        outer: &Outer<'_>,
+        clock: &mut Clock,
+        each: &mut dyn FnMut(Row<'_>),
+    ) {
+        let mut labels = recycle(std::mem::take(&mut self.labels));
+        labels.extend(self.pairs.iter().filter_map(|pair| match (pair.known.place, pair.known.meaning) {
+            (Place::Labels, _) | (Place::Top, Meaning::OwnService) => label(pair),
+            (Place::Top, Meaning::MetricName) if one.is_some() => None,
+            (
+                Place::Top,
+                Meaning::Time | Meaning::Began | Meaning::Level | Meaning::OwnSession | Meaning::Message,
+            ) => None,
+            (Place::Top, _) if metric(pair).is_none() && pair.value.number().is_none() => label(pair),
+            _ => None,
+        }));
+        if !labels.iter().any(|label| label.name == "service") {
+            let nested = self.pair(Meaning::Service).filter(|pair| pair.known.place == Place::Nested);
+            let service = nested.and_then(|_| self.service()).or(outer.service);
+            labels.extend(service.map(|value| Label { name: "service", value }));
+        }
+        in_order(&mut labels, |label| label.name);
+        let mut values = recycle(std::mem::take(&mut self.values));
+        match one {
+            Some((metric, value)) => values.push(Value { metric, value }),
+            None => values.extend(self.pairs.iter().filter_map(metric)),
+        }
+        in_order(&mut values, |value: &Value<'_>| value.metric);
+        let time = clock.time(stated.or(outer.time));
+        with_subject(&labels, |subject| {
+            each(Row::Event(Event::Sample(Sample {
+                time,
+                subject,
+                values: &values,
+            })));
+        });
+        self.labels = recycle(labels);
+        self.values = recycle(values);
+    }
+
+    /// What there is of texts, where there is nothing better.
+    fn join(&self, joined: &mut String) {
+        joined.clear();
+        for pair in &self.pairs {
+            let told = matches!(
+                pair.known.meaning,
+                Meaning::Time | Meaning::Level | Meaning::OwnService | Meaning::Service | Meaning::Nothing
+            );
+            if let (Scalar::Text(text), false) = (pair.value, told) {
+                if !joined.is_empty() {
+                    joined.push(' ');
+                }
+                joined.push_str(pair.name);
+                joined.push('=');
+                joined.push_str(text);
+            }
+        }
+    }
+}
+
+/// A label of the subject.
+fn label<'a>(pair: &Pair<'a>) -> Option<Label<'a>> {
+    Some(Label {
+        name: pair.name.get(usize::from(pair.known.prefix)..)?,
+        value: pair.value.name()?,
+    })
+}
+
+/// The metric that a pair is in a row of metrics.
+fn metric<'a>(pair: &Pair<'a>) -> Option<Value<'a>> {
+    let told = matches!(
+        pair.known.meaning,
+        Meaning::Time | Meaning::Level | Meaning::OwnSession | Meaning::OwnService | Meaning::Message
+    );
+    if told || pair.known.place == Place::Labels {
+        return None;
+    }
+    let number = match pair.value {
+        Scalar::Text(text) if pair.known.place == Place::Top => with_unit(pair.name, text)?,
+        value => value.number()?,
+    };
+    Some(Value {
+        metric: pair.name.get(usize::from(pair.known.prefix)..)?,
+        value: Finite::new(number)?,
+    })
+}
+
+/// The number that a pair is beside the text of a log line.
+fn field<'a>(pair: &Pair<'a>) -> Option<Value<'a>> {
+    let counts = matches!(
+        pair.known.meaning,
+        Meaning::Other
+            | Meaning::Status
+            | Meaning::Duration
+            | Meaning::Bytes
+            | Meaning::MetricValue
+            | Meaning::Text
+            | Meaning::Method
+    );
+    if !counts || pair.known.place == Place::Labels {
+        return None;
+    }
+    let number = match pair.value {
+        Scalar::Text(text) => with_unit(pair.name, text)?,
+        value => value.number()?,
+    };
+    Some(Value {
+        metric: pair.name.get(usize::from(pair.known.prefix)..)?,
+        value: Finite::new(number)?,
+    })
+}
+
+/// The number of a text that has a unit: in the unit that the name tells, or else in milliseconds or bytes. A number
+/// alone in quotes is a name, and so is one with a letter behind it, which many names end in.
+fn with_unit(name: &str, text: &str) -> Option<f64> {
+    let last = text.bytes().next_back()?;
+    let letters = text.bytes().rev().take_while(|byte| !byte.is_ascii_digit()).count();
+    if last.is_ascii_digit() || letters < 2 && !matches!(last, b's' | b'%') {
+        return None;
+    }
+    let read = quantity::read(text).filter(|read| read.dimension != Dimension::None)?;
+    let each = quantity::unit_of_name(name).filter(|(dimension, _)| *dimension == read.dimension);
+    Some(read.value / each.map_or(1.0, |(_, each)| each))
+}
+
+/// Of every name the last one counts, and the same names come in the same order in every row.
+fn in_order<T: Copy>(items: &mut Vec<T>, name: for<'b> fn(&'b T) -> &'b str) {
+    items.sort_by(|a, b| name(a).cmp(name(b)));
+    items.dedup_by(|later, earlier| {
+        let same = name(later) == name(earlier);
+        if same {
+            *earlier = *later;
+        }
+        same
+    });
+}
+
+/// A time in any layout that is read anywhere here.
+fn of_time(value: Scalar<'_>) -> Option<Timestamp> {
+    match value {
+        Scalar::Integer(count) => time::from_integer(count),
+        Scalar::Number(count) => time::from_number(count),
+        Scalar::Written(count, written) => match written.parse() {
+            Ok(count) => time::from_integer(count),
+            Err(_) => time::from_number(count),
+        },
+        Scalar::Text(text) => time::whole(text).or_else(|| {
+            let parts = prefix::read(text.trim(), 1970);
+            let whole = parts.before.is_empty() && parts.message.is_empty();
+            parts
+                .time
+                .filter(|_| whole)
+                .or_else(|| rfc2822(text))
+        }),
+        Scalar::Null | Scalar::Bool(_) | Scalar::List => None,
+    }
+}
+
+/// `Fri, 20 Nov 2026 09:00:00 GMT`.
+fn rfc2822(text: &str) -> Option<Timestamp> {
+    let is_short = text.len() <= 40 && text.is_ascii();
+    let parsed = jiff::fmt::rfc2822::DateTimeParser::new()
+        .relaxed_weekday(true)
+        .parse_timestamp(is_short.then_some(text)?)
+        .ok()?;
+    Some(Timestamp::from_nanos(i64::try_from(parsed.as_nanosecond()).ok()?))
 }
