@@ -180,6 +180,9 @@ pub enum Line {
     Note {
         /// In words.
         note: String,
+        /// The format, when the note tells which one was found.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        format: Option<Format>,
     },
     /// An episode begins or ends.
     Anomaly(Box<Anomaly>),
@@ -308,6 +311,15 @@ impl Scorer {
         self.reader = Some(reader);
     }
 
+    /// Nothing more has come for a while: a record that waits for its continuation is taken as it stands, and so is
+    /// the beginning of an input whose format is not clear.
+    pub fn flush(&mut self, out: &mut Vec<u8>) {
+        if let Some(mut reader) = self.reader.take() {
+            reader.flush(&mut |row| self.row(row, out));
+            self.reader = Some(reader);
+        }
+    }
+
     /// The input is over.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         let Some(mut reader) = self.reader.take() else {
@@ -322,6 +334,7 @@ impl Scorer {
                         "rows without a time are taken to be {} s apart; --interval sets another time",
                         reader.interval_seconds()
                     ),
+                    format: None,
                 },
             );
         }
@@ -336,10 +349,7 @@ impl Scorer {
     /// Time goes on without events: windows close, and silence is noticed. A record that waits for its continuation
     /// is taken as it stands.
     pub fn tick(&mut self, now: Timestamp, out: &mut Vec<u8>) {
-        if let Some(mut reader) = self.reader.take() {
-            reader.flush(&mut |row| self.row(row, out));
-            self.reader = Some(reader);
-        }
+        self.flush(out);
         self.detector.tick(now, &mut self.reports);
         self.report(out);
     }
@@ -355,8 +365,9 @@ impl Scorer {
     }
 
     fn row(&mut self, row: Row<'_>, out: &mut Vec<u8>) {
-        if let Row::Note(note) = row {
-            write(out, &Line::Note { note });
+        if let Row::Found(format, note) = row {
+            let format = Some(format);
+            write(out, &Line::Note { note, format });
             return;
         }
         let number = self.next_row;
@@ -387,7 +398,7 @@ impl Scorer {
                 self.last_event = number;
             }
             Row::Continues => continues = Some(self.last_event),
-            Row::Blank | Row::Note(_) => {}
+            Row::Blank | Row::Found(..) => {}
             Row::Bad(problem) => write(out, &Line::Problem { problem }),
         }
         if matches!(self.role, Role::WarmUp) {

@@ -87,7 +87,7 @@ pub(super) fn shown(row: &Row<'_>) -> String {
             )
         }
         Row::Continues => "continues".to_owned(),
-        Row::Note(note) => format!("note: {note}"),
+        Row::Found(_, note) => format!("note: {note}"),
         Row::Blank => "blank".to_owned(),
         Row::Bad(problem) => {
             let field = problem
@@ -127,7 +127,9 @@ fn rows_without_a_time_are_an_interval_apart_after_the_last_event() {
     input.interval_seconds = 0.5.try_into().unwrap();
     let mut reader = Reader::new(&input, Some(Timestamp::from_seconds(100)));
     let mut times = Vec::new();
-    reader.read(b"one\ntwo\n", &mut |row| times.push(shown(&row)));
+    let mut note = |row: Row<'_>| times.push(shown(&row));
+    reader.read(b"one\ntwo\n", &mut note);
+    reader.flush(&mut note);
     assert_eq!(times, ["1970-01-01T00:01:40.5Z -: one", "1970-01-01T00:01:41Z -: two"]);
     assert!(reader.assumed_interval());
 }
@@ -136,15 +138,15 @@ fn rows_without_a_time_are_an_interval_apart_after_the_last_event() {
 fn once_a_time_is_stated_rows_without_one_share_it() {
     let mut reader = Reader::new(&Input::new(Format::Text), None);
     let mut times = Vec::new();
-    reader.read(b"2026-11-20T09:00:00Z failed\n  at main\n  at start\n", &mut |row| {
-        times.push(shown(&row));
-    });
+    let mut note = |row: Row<'_>| times.push(shown(&row));
+    reader.read(b"2026-11-20T09:00:00Z failed\nINFO main\nINFO start\n", &mut note);
+    reader.finish(&mut note);
     assert_eq!(
         times,
         [
             "2026-11-20T09:00:00Z -: failed",
-            "2026-11-20T09:00:00Z -:   at main",
-            "2026-11-20T09:00:00Z -:   at start",
+            "2026-11-20T09:00:00Z info: main",
+            "2026-11-20T09:00:00Z info: start",
         ]
     );
     assert!(!reader.assumed_interval());

@@ -157,7 +157,7 @@ impl Metrics {
                 Some(Scalar::Integer(number)) => write!(self.text, "{number}"),
                 Some(Scalar::Number(number)) => write!(self.text, "{number}"),
                 Some(Scalar::Bool(value)) => write!(self.text, "{value}"),
-                Some(Scalar::Null) | None => Ok(()),
+                _ => Ok(()),
             };
             let value = (from, self.text.len());
             if value.0 < value.1 {

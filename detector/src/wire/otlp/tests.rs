@@ -1,6 +1,6 @@
 use super::super::payload::Outer;
-use super::super::tests::shown;
-use super::super::{Clock, Row};
+use super::super::tests::{check, shown};
+use super::super::{Clock, Format, Row};
 use super::Otlp;
 
 /// The rows of export objects, read one after the other.
@@ -91,7 +91,7 @@ fn a_structured_body_is_a_structured_line() {
             {"key":"message","value":{"stringValue":"slow query"}},
             {"key":"db","value":{"kvlistValue":{"values":[{"key":"took_ms","value":{"doubleValue":212.5}}]}}}]}}}"#,
     );
-    assert_eq!(rows(&[&object]), ["2026-11-20T09:00:00Z {service=cart} warn: slow query"]);
+    assert_eq!(rows(&[&object]), ["2026-11-20T09:00:00Z {service=cart} warn: slow query [db.took_ms=212.5]"]);
 }
 
 #[test]
@@ -234,4 +234,25 @@ fn what_is_broken_is_named() {
     ] {
         rows(&[odd, odd]);
     }
+}
+
+#[test]
+fn objects_come_one_a_line_or_printed_over_several() {
+    let log = logs(r#"{"timeUnixNano":"1795165200000000000","severityNumber":9,"body":{"stringValue":"up"}}"#);
+    let log = log.replace('\n', "");
+    let printed = r#"{
+  "resourceMetrics": [
+    { "scopeMetrics": [ { "metrics": [
+      { "name": "cpu", "gauge": { "dataPoints": [ { "timeUnixNano": "1795165260000000000", "asDouble": 0.5 } ] } }
+    ] } ] }
+  ]
+}"#;
+    let one = "2026-11-20T09:00:00Z {service=cart} info: up";
+    for format in [Format::Otlp, Format::Ndjson] {
+        let text = format!("{log}\n{printed}\n{log}\n");
+        let rows = super::super::tests::rows(&crate::scorer::Input::new(format), text.as_bytes());
+        let told: Vec<&str> = rows.iter().map(String::as_str).filter(|row| *row != "continues").collect();
+        assert_eq!(told, [one, "2026-11-20T09:01:00Z cpu=0.5", one]);
+    }
+    check(Format::Otlp, &format!("{log}\n{log}\n"), &[one, one]);
 }
