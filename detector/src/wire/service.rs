@@ -84,19 +84,22 @@ fn of_field(text: &str) -> Option<&str> {
     let near = text.as_bytes().get(..FAR).unwrap_or(text.as_bytes());
     let mut of_pod = None;
     for at in memchr::memchr_iter(b'=', near) {
-        let Some((before, after)) = text.split_at_checked(at) else {
-            continue;
+        let before = near.get(..at).unwrap_or_default();
+        let is_end = |byte: &u8| matches!(byte, b' ' | b'\t' | b',' | b'[' | b'{' | b'(' | b'"');
+        let key = before.iter().rev().position(is_end).map_or(0, |length| at - length);
+        let is_service = match before.get(key..).unwrap_or_default() {
+            key @ [b's' | b'a', ..] => matches!(
+                key,
+                b"service" | b"app" | b"service.name" | b"service_name" | b"svc" | b"app_name" | b"application"
+            ),
+            b"pod" | b"pod_name" | b"k8s.pod.name" => false,
+            _ => continue,
         };
-        let key = before.rsplit([' ', '\t', ',', '[', '{', '(', '"']).next().unwrap_or(before);
-        let is_pod = matches!(key, "pod" | "pod_name" | "k8s.pod.name");
-        let is_service = matches!(
-            key,
-            "service" | "app" | "service.name" | "service_name" | "svc" | "app_name" | "application"
-        );
+        let is_pod = !is_service && before.get(key).is_some_and(|byte| matches!(byte, b'p' | b'k'));
         if !is_service && !is_pod {
             continue;
         }
-        let Some(value) = value(after.get(1..).unwrap_or_default()) else {
+        let Some(value) = text.get(at + 1..).and_then(value) else {
             continue;
         };
         if is_service {
@@ -118,22 +121,28 @@ fn value(text: &str) -> Option<&str> {
 /// Spring Boot's name of the application: in brackets of its own before the thread's, or with a trace.
 fn of_spring(text: &str) -> Option<&str> {
     const FAR: usize = 120;
+    const TRACE_FAR: usize = 40;
     let near = text.as_bytes().get(..FAR).unwrap_or(text.as_bytes());
-    let dashes = memchr::memmem::find(near, b" --- [");
-    if let Some(dashes) = dashes
-        && let Some((name, rest)) = text.get(dashes + 6..)?.split_once(']')
-        && rest.starts_with(" [")
-        && is_name(name)
-        && !is_thread(name)
-    {
-        return Some(name);
+    for at in memchr::memchr_iter(b'[', near) {
+        let is_after_dashes = near.get(..at).unwrap_or_default().ends_with(b" --- ");
+        if !is_after_dashes && at > TRACE_FAR {
+            continue;
+        }
+        let (inside, rest) = text.get(at + 1..)?.split_once(']')?;
+        if is_after_dashes {
+            let is_apart = rest.starts_with(" [") && is_name(inside) && !is_thread(inside);
+            return is_apart.then_some(inside);
+        }
+        if let Some((name, rest)) = inside.split_once(',')
+            && let Some((trace, span)) = rest.split_once(',')
+            && is_name(name)
+            && is_hex(trace)
+            && is_hex(span.split(',').next().unwrap_or(span))
+        {
+            return Some(name);
+        }
     }
-    let bracket = memchr::memchr(b'[', near.get(..dashes.unwrap_or(40).min(near.len()))?)?;
-    let (inside, _) = text.get(bracket + 1..)?.split_once(']')?;
-    let (name, rest) = inside.split_once(',')?;
-    let (trace, span) = rest.split_once(',')?;
-    let span = span.split(',').next().unwrap_or(span);
-    (is_name(name) && is_hex(trace) && is_hex(span)).then_some(name)
+    None
 }
 
 fn is_hex(text: &str) -> bool {
@@ -180,10 +189,10 @@ fn of_start(text: &str) -> Option<&str> {
 /// Whether a name says of itself that it is one of a service.
 fn says_service(name: &str) -> bool {
     const ENDS: [&str; 7] = ["service", "svc", "api", "gateway", "server", "backend", "frontend"];
-    let Some((first, last)) = name.rsplit_once(['-', '_']) else {
+    let Some(at) = memchr::memrchr2(b'-', b'_', name.as_bytes()) else {
         return false;
     };
-    !first.is_empty() && is_name(name) && ENDS.contains(&last)
+    at > 0 && is_name(name) && name.get(at + 1..).is_some_and(|last| ENDS.contains(&last))
 }
 
 fn is_name(name: &str) -> bool {

@@ -112,20 +112,25 @@ pub(super) fn belongs(line: &str, above: Above) -> Belongs {
 }
 
 /// What the first line of a record leads to expect.
-pub(super) fn opened_by(line: &str) -> Expects {
-    let line = line.trim_end();
-    if line.starts_with(TRACEBACK) || line.ends_with(TRACEBACK) {
-        Expects::Python
-    } else if line.starts_with("panic: ") || line.starts_with("fatal error: ") {
+pub(super) fn opened_by(line: &str, stamped: bool) -> Expects {
+    if line.ends_with(':') {
+        if line.ends_with(TRACEBACK) {
+            return Expects::Python;
+        } else if line.ends_with("Stack trace:") {
+            return Expects::Frames;
+        }
+    }
+    if stamped {
+        let is_java = line.as_bytes().first().is_some_and(u8::is_ascii_uppercase) && is_java_util_logging(line);
+        return if is_java { Expects::Java } else { Expects::Nothing };
+    }
+    if line.starts_with("panic: ") || line.starts_with("fatal error: ") {
         Expects::Go
     } else if is_panic_of_rust(line) {
         if line.ends_with(':') { Expects::Rust } else { Expects::Frames }
-    } else if is_java_util_logging(line) {
-        Expects::Java
     } else if is_source(line) {
         Expects::Node
-    } else if level::of_dotnet(line).is_some() || is_exception(line) || is_uncaught(line) || line.ends_with("Stack trace:")
-    {
+    } else if level::of_dotnet(line).is_some() || is_exception(line) || is_uncaught(line) {
         Expects::Frames
     } else {
         Expects::Nothing
@@ -156,8 +161,7 @@ fn is_uncaught(line: &str) -> bool {
 /// `Nov 20, 2026 9:00:00 AM c.shop.Cart pay`.
 fn is_java_util_logging(line: &str) -> bool {
     let near = line.as_bytes().get(12..28).unwrap_or_default();
-    line.as_bytes().first().is_some_and(u8::is_ascii_uppercase)
-        && [b" AM ", b" PM "].iter().any(|half| memchr::memmem::find(near, *half).is_some())
+    near.windows(4).any(|half| matches!(half, b" AM " | b" PM "))
 }
 
 /// What is a frame of a stack, or a cause, wherever it stands.
@@ -222,11 +226,15 @@ fn is_chain(text: &str) -> bool {
 fn is_ruby(text: &str) -> bool {
     const FAR: usize = 300;
     let near = text.as_bytes().get(..FAR).unwrap_or(text.as_bytes());
-    memchr::memmem::find(near, b".rb:").is_some_and(|at| memchr::memmem::find(near.get(at..).unwrap_or_default(), b":in ").is_some())
+    let place = memchr::memmem::find(near, b".rb:").and_then(|at| near.get(at..));
+    place.is_some_and(|place| memchr::memmem::find(place, b":in ").is_some())
 }
 
 /// `/app/cart.js:7` or `node:internal/modules/cjs/loader:936`: where Node shows the source.
 fn is_source(line: &str) -> bool {
+    if !line.starts_with(['/', 'n', 'f']) {
+        return false;
+    }
     let Some((path, number)) = line.rsplit_once(':') else {
         return false;
     };

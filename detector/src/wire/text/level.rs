@@ -59,6 +59,8 @@ pub(super) fn before_colon(text: &str) -> Option<Found> {
 /// The levels of .NET's console: four letters, a category and the number of an event, and the message on the next
 /// line.
 pub(super) fn of_dotnet(line: &str) -> Option<Level> {
+    let is_close = line.ends_with(']') && line.as_bytes().get(4) == Some(&b':');
+    is_close.then_some(())?;
     let (name, rest) = line.split_once(": ")?;
     let level = match name {
         "trce" => Level::Trace,

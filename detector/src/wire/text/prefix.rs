@@ -14,6 +14,8 @@ pub(in crate::wire) struct Parts<'a> {
     /// The start of the message where the time stands in its middle, as in access logs.
     pub(in crate::wire) before: &'a str,
     pub(in crate::wire) message: &'a str,
+    /// Whether it begins with what only the first line of a record has: a time or a priority.
+    pub(super) stamped: bool,
 }
 
 /// Takes a line apart; further lines behind it stay in the message.
@@ -24,11 +26,13 @@ pub(in crate::wire) fn read(text: &str, year: i16) -> Parts<'_> {
         service: None,
         before: "",
         message: text,
+        stamped: false,
     };
     let priority = syslog::priority(text);
     if let Some((priority, rest)) = priority {
         parts.level = Some(level::of_priority(priority));
         parts.message = rest;
+        parts.stamped = true;
         if let Some(found) = rest.strip_prefix("1 ").and_then(|rest| syslog::rfc5424(rest, year)) {
             parts.time = found.time;
             parts.service = found.service;
@@ -51,6 +55,7 @@ pub(in crate::wire) fn read(text: &str, year: i16) -> Parts<'_> {
         parts.before = before;
         parts.message = after;
         parts.service = service::of_text(after);
+        parts.stamped = true;
         return parts;
     } else {
         behind(text, year, &mut parts);
@@ -62,9 +67,14 @@ pub(in crate::wire) fn read(text: &str, year: i16) -> Parts<'_> {
         }
     }
     let after_time = parts.time.is_some() || priority.is_some();
+    // A time without a date is none, but the level is where it would be behind one.
+    let behind_clock = if after_time { None } else { time_of_day(text) };
+    parts.stamped = after_time || behind_clock.is_some();
     // Brackets and words before the level may name the service.
-    parts.service = parts.service.or_else(|| service::of_text(first_line(parts.message)));
-    let found = of_second_line.or_else(|| find(text, &parts, after_time));
+    if parts.service.is_none() {
+        parts.service = service::of_text(first_line(parts.message));
+    }
+    let found = of_second_line.or_else(|| find(&parts, behind_clock));
     if let Some(found) = found
         && (parts.level.is_none() || parts.level == Some(found.level))
     {
@@ -99,7 +109,9 @@ fn is_behind(line: &str, year: i16) -> bool {
 }
 
 fn first_line(text: &str) -> &str {
-    text.split('\n').next().unwrap_or(text)
+    memchr::memchr(b'\n', text.as_bytes())
+        .and_then(|end| text.get(..end))
+        .unwrap_or(text)
 }
 
 fn rest_of<'a>(text: &'a str, stamp: &Stamp<'_>) -> &'a str {
@@ -109,26 +121,26 @@ fn rest_of<'a>(text: &'a str, stamp: &Stamp<'_>) -> &'a str {
         .unwrap_or_default()
 }
 
-fn find(text: &str, parts: &Parts<'_>, after_time: bool) -> Option<level::Found> {
-    let message = parts.message;
-    if let Some(found) = level::find(first_line(message), after_time) {
+fn find(parts: &Parts<'_>, behind_clock: Option<&str>) -> Option<level::Found> {
+    let line = first_line(parts.message);
+    let after_time = parts.stamped && behind_clock.is_none();
+    if let Some(found) = level::find(line, after_time) {
         return Some(found);
     }
     if after_time {
-        return level::before_colon(message).map(|found| level::Found {
+        return level::before_colon(line).map(|found| level::Found {
             // Behind a program it is the program's own text.
             prefix: if parts.service.is_some() { 0 } else { found.prefix },
             ..found
         });
     }
-    // A time without a date is none, but the level is where it would be behind one.
-    if let Some(rest) = time_of_day(text) {
+    if let Some(rest) = behind_clock {
         return level::find(rest, true).map(|found| level::Found { prefix: 0, ..found });
     }
-    let of_line = if first_line(text).starts_with("panic: ") {
+    let of_line = if line.starts_with("panic: ") {
         Some(Level::Fatal)
     } else {
-        level::of_dotnet(first_line(text))
+        level::of_dotnet(line)
     };
     of_line.map(|level| level::Found { level, prefix: 0 })
 }

@@ -1,6 +1,7 @@
 //! Lines to records: what stands around a line is taken off, and lines that belong together are joined.
 
 use super::join::{self, Above, Belongs};
+use super::prefix::Parts;
 use super::{level, prefix};
 use crate::event::{Event, Label, Level, LogRecord, Subject, Timestamp};
 use crate::scorer::Input;
@@ -51,7 +52,10 @@ struct Record {
     text: String,
     time: Option<Timestamp>,
     level: Option<Level>,
-    service: Option<String>,
+    /// Empty where there is none.
+    service: String,
+    /// Where the parts of its first line are, if they have been taken apart already.
+    spans: Option<Spans>,
     above: Above,
     /// The number of its first line, and of its last one.
     first: u64,
@@ -132,7 +136,14 @@ impl Records {
             hand_on(&exchange, &outer, clock, each);
             return;
         }
-        let stamped = prefix::is_stamped(text, self.year);
+        let parts = match self.layers {
+            Layers::Text if !text.starts_with([' ', '\t']) => Some(prefix::read(text, self.year)),
+            _ => None,
+        };
+        let stamped = match &parts {
+            Some(parts) => parts.stamped,
+            None => prefix::is_stamped(text, self.year),
+        };
         let belongs = match at.and_then(|at| self.open.get(at)) {
             Some(record) if !stamped && record.can_go_on(self.events) => {
                 let blank = record.blanks > 0;
@@ -162,7 +173,7 @@ impl Records {
             return;
         }
         self.end(at, clock, each);
-        self.free(clock, each).begin(number, &bare, stamped);
+        self.free(clock, each).begin(number, &bare, stamped, parts.as_ref());
     }
 
     /// Hands on every record that has its last line.
@@ -316,11 +327,20 @@ impl Records {
         let outer = Outer {
             time: record.time,
             level: record.level,
-            service: record.service.as_deref(),
+            service: (!record.service.is_empty()).then_some(record.service.as_str()),
             session: None,
         };
         if self.layers == Layers::Text {
-            log(&record.text, &outer, self.year, &mut self.joined, clock, each);
+            let text = record.text.as_str();
+            let mut parts = match &record.spans {
+                Some(spans) => spans.parts(text),
+                None => prefix::read(text, self.year),
+            };
+            if parts.level.is_none() && record.spans.is_some_and(|spans| spans.level_below) {
+                let below = text.split('\n').nth(1).unwrap_or_default();
+                parts.level = level::find(below, false).map(|found| found.level);
+            }
+            log(&parts, &outer, &mut self.joined, clock, each);
         } else {
             self.payload.read(&record.text, &outer, record.first, clock, each);
         }
@@ -334,7 +354,7 @@ impl Records {
 }
 
 impl Record {
-    fn begin(&mut self, number: u64, bare: &Bare<'_>, stamped: bool) {
+    fn begin(&mut self, number: u64, bare: &Bare<'_>, stamped: bool, parts: Option<&Parts<'_>>) {
         let text = if bare.partial { bare.text } else { bare.text.trim_end() };
         self.source.clear();
         self.source.push_str(bare.source);
@@ -342,17 +362,13 @@ impl Record {
         self.text.push_str(text);
         self.time = bare.time;
         self.level = bare.level;
-        match (bare.service, &mut self.service) {
-            (Some(service), Some(kept)) => {
-                kept.clear();
-                kept.push_str(service);
-            }
-            (service, kept) => *kept = service.map(str::to_owned),
-        }
+        self.service.clear();
+        self.service.push_str(bare.service.unwrap_or_default());
+        self.spans = parts.map(|parts| Spans::new(text, parts));
         self.above = Above {
             stamped,
-            leveled: level::find(text, false).is_some(),
-            expects: join::opened_by(text),
+            leveled: !stamped && level::find(text, false).is_some(),
+            expects: join::opened_by(text.trim_end(), stamped),
             blank: false,
         };
         self.first = number;
@@ -391,16 +407,55 @@ impl Record {
     }
 }
 
+/// The parts of a record's first line, as places in the record's text: the message goes on to its end.
+#[derive(Debug, Clone, Copy)]
+struct Spans {
+    time: Option<Timestamp>,
+    level: Option<Level>,
+    service: Option<(usize, usize)>,
+    before: (usize, usize),
+    message: usize,
+    /// The level is on the second line.
+    level_below: bool,
+}
+
+impl Spans {
+    fn new(text: &str, parts: &Parts<'_>) -> Self {
+        let place = |part: &str| {
+            let start = (part.as_ptr() as usize).saturating_sub(text.as_ptr() as usize);
+            (start, start + part.len())
+        };
+        Spans {
+            time: parts.time,
+            level: parts.level,
+            service: parts.service.map(place),
+            before: if parts.before.is_empty() { (0, 0) } else { place(parts.before) },
+            message: text.len() - parts.message.len(),
+            level_below: join::opened_by(text, parts.stamped) == join::Expects::Java,
+        }
+    }
+
+    fn parts<'a>(&self, text: &'a str) -> Parts<'a> {
+        let part = |(start, end): (usize, usize)| text.get(start..end);
+        Parts {
+            time: self.time,
+            level: self.level,
+            service: self.service.and_then(part),
+            before: part(self.before).unwrap_or_default(),
+            message: text.get(self.message..).unwrap_or_default(),
+            stamped: true,
+        }
+    }
+}
+
 /// Hands on a record as a log line.
 fn log(
-    text: &str,
+    parts: &Parts<'_>,
     outer: &Outer<'_>,
-    year: i16,
     joined: &mut String,
     clock: &mut Clock,
     each: &mut dyn FnMut(Row<'_>),
 ) {
-    let parts = prefix::read(text, year);
     let message = if parts.before.is_empty() {
         parts.message
     } else {

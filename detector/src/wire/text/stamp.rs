@@ -77,6 +77,9 @@ pub(super) fn within(line: &str) -> Option<(&str, Timestamp, &str)> {
 }
 
 fn key(cursor: &mut Cursor<'_>) -> bool {
+    if cursor.0.first() != Some(&b't') {
+        return false;
+    }
     ["time=", "ts=", "timestamp="]
         .iter()
         .any(|key| cursor.literal(key.as_bytes()).is_some())
