@@ -14,6 +14,7 @@ pub mod csv;
 mod detect;
 pub mod envelope;
 pub mod envoy;
+mod json;
 pub mod kubernetes;
 mod lines;
 pub mod logfmt;

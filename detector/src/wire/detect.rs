@@ -11,8 +11,8 @@
 #[cfg(test)]
 mod tests;
 
+use super::json::Scan;
 use super::lines::without_mark;
-use super::ndjson::Scan;
 use super::{Format, access, envoy, kubernetes, logfmt, syslog};
 use crate::scorer::Input;
 
@@ -177,7 +177,7 @@ fn of_lines(text: &str, year: i16) -> Option<(Format, &'static str)> {
             2
         } else if logfmt::read(line, &mut scan).is_some() {
             4
-        } else if syslog::read(line, year).is_some() {
+        } else if syslog::read(line, year).is_some_and(|message| message.service.is_some() || line.starts_with('<')) {
             3
         } else if is_exposition(line) {
             5

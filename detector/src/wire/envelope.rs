@@ -16,7 +16,7 @@ mod tests;
 
 use regex_lite::Regex;
 
-use super::ndjson::Scan;
+use super::json::Scan;
 use super::payload::{Outer, Payload};
 use super::record::{Buffers, Record, Scalar};
 use super::{Clock, Row, logfmt, ndjson};

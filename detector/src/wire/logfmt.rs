@@ -13,8 +13,8 @@
 #[cfg(test)]
 mod tests;
 
+use super::json::{Pair, Piece, Scan, Value};
 use super::lines::{Line, Lines};
-use super::ndjson::{Pair, Piece, Scan, Value};
 use super::payload::{Outer, Payload, service_of_source};
 use super::{Clock, Row, too_long};
 use crate::scorer::Input;
@@ -174,7 +174,7 @@ fn bare(value: &str, piece: Piece) -> Value {
     match value {
         "true" => Value::Bool(true),
         "false" => Value::Bool(false),
-        "null" | "<nil>" | "nil" | "-" | "" => Value::Null,
+        "null" | "<nil>" | "nil" | "-" => Value::Null,
         _ => match value.parse::<f64>() {
             // What begins with a letter or with zeros is a name: `inf`, `007`.
             Ok(number) if number.is_finite() && is_number(value) => Value::Number(number, piece),

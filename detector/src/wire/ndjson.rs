@@ -46,13 +46,11 @@
 
 mod brackets;
 mod objects;
-mod scan;
 
 #[cfg(test)]
 mod tests;
 
 pub(super) use objects::{Objects, fill};
-pub(super) use scan::{Pair, Piece, Scan, Value};
 
 use brackets::Brackets;
 use objects::Rest;

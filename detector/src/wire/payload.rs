@@ -4,7 +4,8 @@
 #[cfg(test)]
 mod tests;
 
-use super::ndjson::{self, Objects, Scan};
+use super::json::Scan;
+use super::ndjson::{self, Objects};
 use super::record::{Buffers, Record, hand_on};
 use super::text::prefix;
 use super::{Clock, Row, access, envoy, logfmt, service, with_subject};

@@ -196,7 +196,8 @@ impl<'a> Record<'a> {
                 let counts = match (meaning, value) {
                     // A message that is not there takes back the one before it.
                     (Meaning::Message, Scalar::Null) => known.rank == 0,
-                    (_, Scalar::Null) | (_, Scalar::Text("" | "-")) if meaning != Meaning::Message => false,
+                    (Meaning::RawLog | Meaning::Log | Meaning::Message, Scalar::Text(_)) => true,
+                    (_, Scalar::Null) | (_, Scalar::Text("" | "-")) => false,
                     (Meaning::Level, Scalar::Text(text)) => level::of_name(text).is_some(),
                     (Meaning::Message, _) => true,
                     (_, Scalar::List) => false,
@@ -603,7 +604,13 @@ fn label<'a>(pair: &Pair<'a>) -> Option<Label<'a>> {
 fn metric<'a>(pair: &Pair<'a>) -> Option<Value<'a>> {
     let told = matches!(
         pair.known.meaning,
-        Meaning::Time | Meaning::Level | Meaning::OwnSession | Meaning::OwnService | Meaning::Message
+        Meaning::Time
+            | Meaning::Seconds
+            | Meaning::Nanos
+            | Meaning::Level
+            | Meaning::OwnSession
+            | Meaning::OwnService
+            | Meaning::Message
     );
     if told || pair.known.place == Place::Labels {
         return None;
@@ -678,6 +685,10 @@ fn of_time(value: Scalar<'_>) -> Option<Timestamp> {
             Err(_) => time::from_number(count),
         },
         Scalar::Text(text) => time::whole(text).or_else(|| {
+            let mut cursor = time::Cursor(text.as_bytes());
+            if let Some(time) = cursor.common_log() {
+                return cursor.0.is_empty().then_some(time);
+            }
             let parts = prefix::read(text.trim(), 1970);
             let whole = parts.before.is_empty() && parts.message.is_empty();
             parts

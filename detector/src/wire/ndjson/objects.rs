@@ -1,11 +1,11 @@
 //! Texts of objects to rows: which schema an object has is told for each of them, so that an input may mix them.
 
 use super::super::envelope::Envelope;
+use super::super::json::{Scan, Value};
 use super::super::otlp::Otlp;
 use super::super::payload::{Outer, Payload};
 use super::super::record::{Buffers, Record, Scalar};
 use super::super::{Clock, MAX_LINE_BYTES, Row, quote};
-use super::scan::{Scan, Value};
 use crate::event::Timestamp;
 use crate::scorer::Problem;
 

@@ -220,7 +220,7 @@ fn normal<'a>(name: &str, into: &'a mut [u8; LONGEST]) -> Option<&'a str> {
             length += 1;
         }
     }
-    str::from_utf8(into.get(..length)?).ok()
+    std::str::from_utf8(into.get(..length)?).ok()
 }
 
 /// Objects that libraries and collectors put a whole record into.

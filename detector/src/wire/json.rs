@@ -5,11 +5,12 @@
 //! where it refuses one, serde_json is asked why. It is here because it is what most inputs spend their time in: no tree,
 //! no allocation, and strings stay where they are unless they hold escapes.
 
-use std::str;
+#[cfg(test)]
+mod tests;
 
 /// A string of the line, or of the texts that had to be written anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(in super::super) struct Piece {
+pub(super) struct Piece {
     start: usize,
     end: usize,
     anew: bool,
@@ -17,7 +18,7 @@ pub(in super::super) struct Piece {
 
 impl Piece {
     /// A piece of the line.
-    pub(in super::super) fn of_line(start: usize, end: usize) -> Self {
+    pub(super) fn of_line(start: usize, end: usize) -> Self {
         Piece { start, end, anew: false }
     }
 
@@ -29,7 +30,7 @@ impl Piece {
 
 /// What a name stands for.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(in super::super) enum Value {
+pub(super) enum Value {
     Null,
     Bool(bool),
     /// The number, and how it is written.
@@ -41,16 +42,16 @@ pub(in super::super) enum Value {
 
 /// One pair of an object.
 #[derive(Debug, Clone, Copy)]
-pub(in super::super) struct Pair {
+pub(super) struct Pair {
     /// The names on the way to it, joined with dots.
-    pub(in super::super) name: Piece,
-    pub(in super::super) value: Value,
+    pub(super) name: Piece,
+    pub(super) value: Value,
 }
 
 /// The pairs of one object; what is kept from object to object is only memory.
 #[derive(Debug, Default)]
-pub(in super::super) struct Scan {
-    pub(in super::super) pairs: Vec<Pair>,
+pub(super) struct Scan {
+    pub(super) pairs: Vec<Pair>,
     anew: String,
     path: String,
     /// The name in the outermost object whose value is being read: the one to blame when that fails.
@@ -83,23 +84,23 @@ impl Scan {
     }
 
     /// Forgets what was read.
-    pub(in super::super) fn clear(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.pairs.clear();
         self.anew.clear();
     }
 
     /// Begins a text that is written anew.
-    pub(in super::super) fn begin(&self) -> usize {
+    pub(super) fn begin(&self) -> usize {
         self.anew.len()
     }
 
     /// Goes on with it.
-    pub(in super::super) fn write(&mut self, character: char) {
+    pub(super) fn write(&mut self, character: char) {
         self.anew.push(character);
     }
 
     /// Ends it.
-    pub(in super::super) fn end(&self, begin: usize) -> Piece {
+    pub(super) fn end(&self, begin: usize) -> Piece {
         Piece {
             start: begin,
             end: self.anew.len(),
