@@ -158,30 +158,33 @@ fn is_thread(name: &str) -> bool {
 /// A name of a service among the first words: in brackets, before `:`, ` - ` or ` | `, or before a level.
 fn of_start(text: &str) -> Option<&str> {
     const WORDS: usize = 3;
-    let mut rest = text.trim_start();
+    let mut rest = text.trim_ascii_start();
     for _ in 0..WORDS {
-        if let Some(inside) = rest.strip_prefix('[') {
-            let (name, after) = inside.split_once(']')?;
-            if says_service(name) {
-                return Some(name);
+        let end = rest.bytes().position(|byte| matches!(byte, b' ' | b'\t'))?;
+        let (word, after) = match rest.strip_prefix('[') {
+            Some(inside) => inside.split_once(']')?,
+            None => rest.split_at_checked(end)?,
+        };
+        let after = after.trim_ascii_start();
+        if rest.starts_with('[') {
+            if says_service(word) {
+                return Some(word);
             }
-            rest = after.trim_start();
+            rest = after;
             continue;
         }
-        let (word, after) = rest.split_once([' ', '\t'])?;
         let name = word.strip_suffix(':').unwrap_or(word);
         if says_service(name) {
-            let after = after.trim_start();
             let is_logger = name.len() < word.len()
                 || after.starts_with(['-', '|', '['])
                 || super::text::level::find(after, false).is_some();
             return is_logger.then_some(name);
         }
         // Prose has begun, and whatever comes in it is mentioned.
-        if word.bytes().all(|byte| byte.is_ascii_alphabetic()) && !word.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        if word.bytes().all(|byte| byte.is_ascii_alphabetic()) && word.bytes().any(|byte| byte.is_ascii_lowercase()) {
             return None;
         }
-        rest = after.trim_start();
+        rest = after;
     }
     None
 }

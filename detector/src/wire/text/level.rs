@@ -35,8 +35,9 @@ pub(in crate::wire) fn find(text: &str, after_time: bool) -> Option<Found> {
             return None;
         }
         let next = rest.get(word.len()..)?;
-        at += word.len() + (next.len() - next.trim_start().len());
-        if next.trim_start().is_empty() {
+        let after = next.trim_ascii_start();
+        at += word.len() + (next.len() - after.len());
+        if after.is_empty() {
             return None;
         }
     }

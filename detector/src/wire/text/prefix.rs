@@ -181,7 +181,8 @@ fn second_stamp(text: &str, year: i16) -> Option<(usize, Stamp<'_>)> {
         let word = level::first_word(rest);
         let is_prefix = word.starts_with('[')
             || level::find(word, false).is_some()
-            || word.bytes().any(|byte| byte.is_ascii_digit() || byte == b'.');
+            || word.bytes().any(|byte| byte.is_ascii_digit() || byte == b'.')
+            || word.bytes().all(|byte| byte.is_ascii_uppercase());
         if !is_prefix || word.len() > 100 {
             return None;
         }
@@ -190,7 +191,7 @@ fn second_stamp(text: &str, year: i16) -> Option<(usize, Stamp<'_>)> {
         let next = text.as_bytes().get(at..)?;
         if let [b'0'..=b'9', ..] | [b'[', b'0'..=b'9', ..] = next
             && let Some(stamp) = stamp::leading(next, year)
-            && is_date(next)
+            && (is_date(next) || is_date(stamp.rest.trim_ascii_start()))
         {
             return Some((at, stamp));
         }
@@ -198,10 +199,11 @@ fn second_stamp(text: &str, year: i16) -> Option<(usize, Stamp<'_>)> {
     None
 }
 
-/// `2026-11-20` or `2026/11/20`: other times may be numbers of another kind.
+/// `2026-11-20`, `2026/11/20`, or, behind the Unix time of a supercomputer, `2026.11.20`: without it a time may be a
+/// number of another kind.
 fn is_date(text: &[u8]) -> bool {
     let text = text.strip_prefix(b"[").unwrap_or(text);
-    matches!(text, [_, _, _, _, b'-' | b'/', _, _, b'-' | b'/', ..])
+    matches!(text, [_, _, _, _, b'-' | b'/' | b'.', _, _, b'-' | b'/' | b'.', ..])
 }
 
 /// `host program[17]: ` of syslog. After other times it takes the process to be sure of it.
@@ -221,12 +223,11 @@ fn program(layout: Layout, has_priority: bool, parts: &mut Parts<'_>) {
 
 /// What is between the parts of a prefix: spaces, or a dash, a bar or a colon with spaces after it.
 fn without_separator(text: &str) -> &str {
-    let text = text.trim_start();
-    let mut rest = text.chars();
-    match rest.next() {
-        Some('-' | '|' | ':' | ',') => match rest.as_str() {
-            "" => "",
-            after if after.starts_with([' ', '\t']) => after.trim_start(),
+    let text = text.trim_ascii_start();
+    match text.as_bytes() {
+        [b'-' | b'|' | b':' | b',', rest @ ..] => match rest {
+            [] => "",
+            [b' ' | b'\t', ..] => text.get(1..).unwrap_or_default().trim_ascii_start(),
             _ => text,
         },
         _ => text,

@@ -111,7 +111,7 @@ impl Records {
         self.leave(number, bare.source, clock, each);
         let text = bare.text.trim_end();
         let at = self.open.iter().position(|record| {
-            record.stage != Stage::Free && record.source == bare.source
+            record.stage != Stage::Free && record.is_of(bare.source)
         });
         if let Some(record) = at.and_then(|at| self.open.get_mut(at))
             && record.partial
@@ -278,7 +278,7 @@ impl Records {
     fn leave(&mut self, number: u64, source: &str, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
         let is_left = |record: &Record| {
             record.stage == Stage::Open
-                && record.source != source
+                && !record.is_of(source)
                 && (!record.expects_more() || number.saturating_sub(record.last + record.blanks) > MAX_OTHERS)
         };
         while let Some(at) = self.oldest(is_left) {
@@ -388,6 +388,12 @@ impl Record {
         self.last = number;
         self.lines += 1;
         self.partial = partial;
+    }
+
+    /// Most lines have no source. That is asked first: comparing nothing with nothing took a third of all the time,
+    /// as an empty `String` points to no memory, which the vector instructions of `memcmp` are slow to find out.
+    fn is_of(&self, source: &str) -> bool {
+        self.source.len() == source.len() && (source.is_empty() || self.source == source)
     }
 
     fn is_open(&self) -> bool {
