@@ -8,6 +8,7 @@
 //! | Spring | `--- [cart-service] [nio-8080-exec-1]`, `[cart-service,5f1e…,9a3b…]` | `cart-service` |
 //! | brackets | `[cart-service]` before the message | `cart-service` |
 //! | logger | `cart-service:`, `cart-service -` before the message, `cart-service ERROR` | `cart-service` |
+//! | pod | `cart-7f9c5d8b6-x2x4z ERROR`, `cart-7f9c5d8b6-x2x4z:` | `cart` |
 //! | kubectl, stern | `[pod/cart-7f9c5d8b6-x2x4z/app]`, `cart-7f9c5d8b6-x2x4z app` | `cart` |
 //! | docker compose | `cart-1  \|` | `cart` |
 //! | syslog, journald | the program | |
@@ -174,11 +175,13 @@ fn of_start(text: &str) -> Option<&str> {
             continue;
         }
         let name = word.strip_suffix(':').unwrap_or(word);
-        if says_service(name) {
+        let is_pod = is_pod_of_deployment(name);
+        if is_pod || says_service(name) {
             let is_logger = name.len() < word.len()
                 || after.starts_with(['-', '|', '['])
                 || super::text::level::find(after, false).is_some();
-            return is_logger.then_some(name);
+            let service = if is_pod { self::of_pod(name) } else { name };
+            return is_logger.then_some(service);
         }
         // Prose has begun, and whatever comes in it is mentioned.
         if word.bytes().all(|byte| byte.is_ascii_alphabetic()) && word.bytes().any(|byte| byte.is_ascii_lowercase()) {

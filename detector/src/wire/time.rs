@@ -155,14 +155,14 @@ impl<'a> Cursor<'a> {
         moment(date, time, offset)
     }
 
-    /// `20/Nov/2026:09:00:00 +0100`, the time of Apache and nginx.
+    /// `20/Nov/2026:09:00:00 +0100`, the time of Apache and nginx; Python's servers have a blank before the clock.
     pub(super) fn common_log(&mut self) -> Option<Timestamp> {
         let day = self.digits(2)?;
         self.byte(b'/')?;
         let month = self.month()?;
         self.byte(b'/')?;
         let year = self.digits(4)?;
-        self.byte(b':')?;
+        self.one_of(b": ")?;
         let clock = self.time_of_day()?;
         let offset = self.zone().unwrap_or(0);
         moment(date(year, month, day)?, clock, offset)

@@ -33,6 +33,10 @@ fn common_and_combined() {
             "2026-11-20T09:00:00Z GET / 200 - ms 5 B, route -, upstream -, client 10.0.0.9, flags -",
         ),
         (
+            "10.0.0.9 - - [20/Nov/2026 09:00:00] \"GET / HTTP/1.1\" 200 -",
+            "2026-11-20T09:00:00Z GET / 200 - ms - B, route -, upstream -, client 10.0.0.9, flags -",
+        ),
+        (
             "- - - [2026-11-20T09:00:00.5+00:00] \"HEAD /up\" 200 5",
             "2026-11-20T09:00:00.5Z HEAD /up 200 - ms 5 B, route -, upstream -, client -, flags -",
         ),

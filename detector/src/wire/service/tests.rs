@@ -60,6 +60,8 @@ fn names_in_a_text() {
         ("cart-service: refused", Some("cart-service")),
         ("cart-service - refused", Some("cart-service")),
         ("cart-service ERROR refused", Some("cart-service")),
+        ("cart-7f9c5d8b6-x2x4z ERROR refused", Some("cart")),
+        ("cart-7f9c5d8b6-x2x4z refused", None),
         ("cart-service is down", None),
         ("Lost cart-service: refused", None),
         ("calling cart-service", None),

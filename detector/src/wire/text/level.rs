@@ -161,6 +161,12 @@ fn of_word(word: &str) -> Option<(Level, usize)> {
             };
             Some((capitals(name)?, length))
         }
+        b'a'..=b'z' if word.ends_with(':') => {
+            // `production.ERROR:` of Laravel.
+            let (_channel, name) = word.strip_suffix(':')?.rsplit_once('.')?;
+            let is_capital = name.bytes().all(|byte| byte.is_ascii_uppercase());
+            Some((capitals(name).filter(|_| is_capital)?, 0))
+        }
         b'l' | b's' => {
             let (key, value) = word.split_once('=')?;
             if !matches!(key, "level" | "lvl" | "severity") {

@@ -70,11 +70,12 @@ pub(in crate::wire) fn read(text: &str, year: i16) -> Parts<'_> {
     // A time without a date is none, but the level is where it would be behind one.
     let behind_clock = if after_time { None } else { time_of_day(text) };
     parts.stamped = after_time || behind_clock.is_some();
+    let is_program = parts.service.is_some();
     // Brackets and words before the level may name the service.
     if parts.service.is_none() {
         parts.service = service::of_text(first_line(parts.message));
     }
-    let found = of_second_line.or_else(|| find(&parts, behind_clock));
+    let found = of_second_line.or_else(|| find(&parts, is_program, behind_clock));
     if let Some(found) = found
         && (parts.level.is_none() || parts.level == Some(found.level))
     {
@@ -121,7 +122,7 @@ fn rest_of<'a>(text: &'a str, stamp: &Stamp<'_>) -> &'a str {
         .unwrap_or_default()
 }
 
-fn find(parts: &Parts<'_>, behind_clock: Option<&str>) -> Option<level::Found> {
+fn find(parts: &Parts<'_>, is_program: bool, behind_clock: Option<&str>) -> Option<level::Found> {
     let line = first_line(parts.message);
     let after_time = parts.stamped && behind_clock.is_none();
     if let Some(found) = level::find(line, after_time) {
@@ -130,7 +131,7 @@ fn find(parts: &Parts<'_>, behind_clock: Option<&str>) -> Option<level::Found> {
     if after_time {
         return level::before_colon(line).map(|found| level::Found {
             // Behind a program it is the program's own text.
-            prefix: if parts.service.is_some() { 0 } else { found.prefix },
+            prefix: if is_program { 0 } else { found.prefix },
             ..found
         });
     }
