@@ -83,9 +83,7 @@ impl Auto {
             if limit >= MOST_BYTES {
                 return Some(self.decide(MOST_BYTES, false));
             }
-            let Some(end) = end else {
-                return None;
-            };
+            let end = end?;
             self.seen = end;
             self.lines += 1;
             if !self.tried_first {
@@ -146,7 +144,10 @@ fn of_first_line(input: &Input, start: &[u8]) -> Option<(Format, &'static str)> 
         return Some((Format::Ndjson, "it begins with an object"));
     }
     let source = input.source.as_deref().unwrap_or_default().to_ascii_lowercase();
-    let source = source.strip_suffix(".gz").or(source.strip_suffix(".zst")).unwrap_or(&source);
+    let source = source
+        .strip_suffix(".gz")
+        .or(source.strip_suffix(".zst"))
+        .unwrap_or(&source);
     match source.rsplit('.').next() {
         Some("csv" | "tsv") => Some((Format::Csv, "its name says so")),
         Some("ndjson" | "jsonl") => Some((Format::Ndjson, "its name says so")),
@@ -196,7 +197,10 @@ fn of_lines(text: &str, year: i16) -> Option<(Format, &'static str)> {
         (Format::Logfmt, "its first lines are pairs"),
         (Format::Prometheus, "its first lines are samples"),
     ];
-    let found = counts.iter().zip(formats).find(|(count, _)| **count * 5 >= lines * 4 && **count > 0);
+    let found = counts
+        .iter()
+        .zip(formats)
+        .find(|(count, _)| **count * 5 >= lines * 4 && **count > 0);
     found.map(|(_, format)| format)
 }
 
@@ -205,7 +209,10 @@ fn is_exposition(line: &str) -> bool {
     let Some((name, rest)) = line.split_once('{') else {
         return line.starts_with("# ");
     };
-    let is_name = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'));
+    let is_name = !name.is_empty()
+        && name
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':'));
     let Some((labels, value)) = rest.rsplit_once('}') else {
         return false;
     };

@@ -108,18 +108,19 @@ fn groups<'a>(regex: &'a Regex, text: &'a str, envelope: &Record<'a>, record: &m
         let Some(group) = found.get(position) else {
             continue;
         };
-        let mapped = envelope.within("custom_config.field_mapping.").find_map(|(left, right)| {
-            let right = match right {
-                Scalar::Text(text) | Scalar::Written(_, text) => text,
-                _ => return None,
-            };
-            let is_group = |text: &str| Some(text) == name || text.parse() == Ok(position);
-            match (is_group(left), is_group(right)) {
-                (true, _) => Some(right),
-                (_, true) => Some(left),
-                _ => None,
-            }
-        });
+        let mapped = envelope
+            .within("custom_config.field_mapping.")
+            .find_map(|(left, right)| {
+                let (Scalar::Text(right) | Scalar::Written(_, right)) = right else {
+                    return None;
+                };
+                let is_group = |text: &str| Some(text) == name || text.parse() == Ok(position);
+                match (is_group(left), is_group(right)) {
+                    (true, _) => Some(right),
+                    (_, true) => Some(left),
+                    _ => None,
+                }
+            });
         if let Some(field) = mapped.or(name) {
             any = true;
             record.push(field, value(group.as_str()));

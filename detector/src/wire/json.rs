@@ -11,20 +11,43 @@ mod tests;
 /// A string of the line, or of the texts that had to be written anew.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Piece {
-    start: usize,
-    end: usize,
-    anew: bool,
+    start: u32,
+    /// The highest bit tells which of the two it is. Small, since pairs are copied a lot.
+    end: u32,
 }
+
+const ANEW: u32 = 1 << 31;
 
 impl Piece {
     /// A piece of the line.
+    #[inline]
     pub(super) fn of_line(start: usize, end: usize) -> Self {
-        Piece { start, end, anew: false }
+        Piece {
+            start: start as u32,
+            end: end as u32,
+        }
+    }
+
+    fn anew(start: usize, end: usize) -> Self {
+        Piece {
+            start: start as u32,
+            end: end as u32 | ANEW,
+        }
+    }
+
+    #[inline]
+    fn is_anew(self) -> bool {
+        self.end & ANEW != 0
+    }
+
+    #[inline]
+    fn range(self) -> std::ops::Range<usize> {
+        self.start as usize..(self.end & !ANEW) as usize
     }
 
     /// The text of a piece of the line.
     pub(super) fn of(self, line: &str) -> Option<&str> {
-        if self.anew { None } else { line.get(self.start..self.end) }
+        if self.is_anew() { None } else { line.get(self.range()) }
     }
 }
 
@@ -68,6 +91,10 @@ impl Scan {
     /// Reads the object that a text begins with; `None` when there is none. The rest of the text is not looked at: it
     /// begins where this says.
     pub(super) fn read(&mut self, text: &str) -> Option<usize> {
+        const LONGEST: usize = 1 << 30;
+        if text.len() > LONGEST {
+            return None;
+        }
         self.pairs.clear();
         self.anew.clear();
         self.path.clear();
@@ -101,17 +128,13 @@ impl Scan {
 
     /// Ends it.
     pub(super) fn end(&self, begin: usize) -> Piece {
-        Piece {
-            start: begin,
-            end: self.anew.len(),
-            anew: true,
-        }
+        Piece::anew(begin, self.anew.len())
     }
 
     /// The text of a piece. `line` is the text that was read.
     pub(super) fn text<'a>(&'a self, piece: Piece, line: &'a str) -> &'a str {
-        let from = if piece.anew { self.anew.as_str() } else { line };
-        from.get(piece.start..piece.end).unwrap_or_default()
+        let from = if piece.is_anew() { self.anew.as_str() } else { line };
+        from.get(piece.range()).unwrap_or_default()
     }
 
     /// The field at fault, after a text has been refused.
@@ -128,11 +151,13 @@ struct Scanner<'t, 's> {
 }
 
 impl Scanner<'_, '_> {
+    #[inline]
     fn peek(&self) -> Option<u8> {
         self.bytes.get(self.at).copied()
     }
 
     /// The next byte that is no blank.
+    #[inline]
     fn next(&mut self) -> Option<u8> {
         while let Some(byte) = self.peek() {
             if !matches!(byte, b' ' | b'\n' | b'\t' | b'\r') {
@@ -202,24 +227,21 @@ impl Scanner<'_, '_> {
         let Scan { anew, path, .. } = &mut *self.into;
         let start = anew.len();
         anew.push_str(path);
-        if name.anew {
+        let range = name.range();
+        if !name.is_anew() {
+            anew.push_str(self.text.get(range).unwrap_or_default());
+        } else if anew.get(range.clone()).is_some() {
             // What is copied was written there before.
-            if anew.is_char_boundary(name.start) && anew.is_char_boundary(name.end) {
-                anew.extend_from_within(name.start..name.end);
-            }
-        } else {
-            anew.push_str(self.text.get(name.start..name.end).unwrap_or_default());
+            anew.extend_from_within(range);
         }
-        Piece {
-            start,
-            end: anew.len(),
-            anew: true,
-        }
+        Piece::anew(start, anew.len())
     }
 
+    #[inline]
     fn value(&mut self, depth: usize) -> Option<Value> {
+        let first = self.next()?;
         let start = self.at;
-        Some(match self.next()? {
+        Some(match first {
             b'"' => {
                 self.at += 1;
                 Value::Text(self.string()?)
@@ -230,11 +252,7 @@ impl Scanner<'_, '_> {
             b'n' => self.word("null", Value::Null)?,
             b'[' | b'{' => {
                 self.skip(depth)?;
-                Value::List(Piece {
-                    start,
-                    end: self.at,
-                    anew: false,
-                })
+                Value::List(Piece::of_line(start, self.at))
             }
             _ => return None,
         })
@@ -285,25 +303,26 @@ impl Scanner<'_, '_> {
     }
 
     /// After the opening quote; ends after the closing one.
+    #[inline]
     fn string(&mut self) -> Option<Piece> {
         let start = self.at;
         self.at = end_of_plain(self.bytes, start);
         if self.peek()? == b'"' {
-            let end = self.at;
             self.at += 1;
-            return Some(Piece { start, end, anew: false });
+            return Some(Piece::of_line(start, self.at - 1));
         }
+        self.escaped(start)
+    }
+
+    /// A string with something in it that ends its plain part.
+    fn escaped(&mut self, start: usize) -> Option<Piece> {
         let from = self.into.anew.len();
         self.into.anew.push_str(self.text.get(start..self.at)?);
         loop {
             match self.peek()? {
                 b'"' => {
                     self.at += 1;
-                    return Some(Piece {
-                        start: from,
-                        end: self.into.anew.len(),
-                        anew: true,
-                    });
+                    return Some(Piece::anew(from, self.into.anew.len()));
                 }
                 b'\\' => {
                     self.at += 1;
@@ -351,9 +370,9 @@ impl Scanner<'_, '_> {
     fn hex(&mut self) -> Option<u32> {
         let digits = self.bytes.get(self.at..self.at + 4)?;
         self.at += 4;
-        digits.iter().try_fold(0, |number, digit| {
-            Some(number * 16 + char::from(*digit).to_digit(16)?)
-        })
+        digits
+            .iter()
+            .try_fold(0, |number, digit| Some(number * 16 + char::from(*digit).to_digit(16)?))
     }
 
     fn digits(&mut self, mut mantissa: u64) -> u64 {
@@ -416,16 +435,13 @@ impl Scanner<'_, '_> {
         } else {
             self.text.get(start..self.at)?.parse().ok()?
         };
-        let written = Piece {
-            start,
-            end: self.at,
-            anew: false,
-        };
+        let written = Piece::of_line(start, self.at);
         number.is_finite().then_some(Value::Number(number, written))
     }
 }
 
 /// The first byte from here that ends a string's plain part: a quote, a backslash or a control character.
+#[inline]
 fn end_of_plain(bytes: &[u8], start: usize) -> usize {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGHS: u64 = ONES << 7;

@@ -153,7 +153,11 @@ fn pairs(text: &str, into: &mut Scan, strict: bool) -> Option<bool> {
             while !matches!(bytes.get(at), None | Some(b' ' | b'\t' | b'\n' | b'\r')) {
                 at += 1;
             }
-            let end = if at > start && bytes.get(at - 1) == Some(&b',') { at - 1 } else { at };
+            let end = if at > start && bytes.get(at - 1) == Some(&b',') {
+                at - 1
+            } else {
+                at
+            };
             let piece = Piece::of_line(start, end);
             bare(text.get(start..end)?, piece)
         };

@@ -193,14 +193,13 @@ impl Rows {
     }
 
     /// A line more of the object that has begun, which may end there.
-    fn go_on(
-        &mut self,
-        text: &str,
-        end: Option<usize>,
-        clock: &mut Clock,
-        each: &mut dyn FnMut(Row<'_>),
-    ) {
-        let Pending { text: joined, lines, first, .. } = &mut self.pending;
+    fn go_on(&mut self, text: &str, end: Option<usize>, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
+        let Pending {
+            text: joined,
+            lines,
+            first,
+            ..
+        } = &mut self.pending;
         joined.push('\n');
         joined.push_str(text);
         *lines += 1;

@@ -98,7 +98,10 @@ impl Payload {
             self.joined.push_str(parts.message);
             &self.joined
         };
-        let label = parts.service.or(outer.service).map(|value| Label { name: "service", value });
+        let label = parts
+            .service
+            .or(outer.service)
+            .map(|value| Label { name: "service", value });
         let time = clock.time(parts.time.or(outer.time));
         with_subject(label.as_slice(), |subject| {
             each(Row::Event(Event::Log(LogRecord {

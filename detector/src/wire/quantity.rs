@@ -89,9 +89,7 @@ fn of_unit(number: f64, written: &str) -> Option<Quantity> {
 
 fn unit(written: &str) -> Option<(Dimension, f64)> {
     let mut lower = [0; 12];
-    let Some(lower) = lower.get_mut(..written.len()) else {
-        return None;
-    };
+    let lower = lower.get_mut(..written.len())?;
     lower.copy_from_slice(written.as_bytes());
     lower.make_ascii_lowercase();
     let lower = std::str::from_utf8(lower).ok()?;

@@ -359,7 +359,11 @@ impl<'a> Record<'a> {
                 return Ok(());
             }
         }
-        if self.pairs.iter().any(|pair| pair.value == Scalar::Null && pair.known.meaning == Meaning::Other) {
+        if self
+            .pairs
+            .iter()
+            .any(|pair| pair.value == Scalar::Null && pair.known.meaning == Meaning::Other)
+        {
             clock.pass(stated.or(outer.time));
             each(Row::Blank);
             return Ok(());
@@ -379,10 +383,15 @@ impl<'a> Record<'a> {
                 Scalar::Text(text) => text.parse().ok(),
                 value => value.number(),
             };
-            let nanos = self.pair(Meaning::Nanos).and_then(|pair| count(pair.value)).unwrap_or(0.0);
+            let nanos = self
+                .pair(Meaning::Nanos)
+                .and_then(|pair| count(pair.value))
+                .unwrap_or(0.0);
             let seconds = count(pair.value)?;
             return Some(Timestamp::from_nanos(
-                Timestamp::from_seconds(seconds as i64).nanos().saturating_add(nanos as i64),
+                Timestamp::from_seconds(seconds as i64)
+                    .nanos()
+                    .saturating_add(nanos as i64),
             ));
         }
         of_time(self.pair(Meaning::Began)?.value)
@@ -538,18 +547,24 @@ impl<'a> Record<'a> {
         each: &mut dyn FnMut(Row<'_>),
     ) {
         let mut labels = recycle(std::mem::take(&mut self.labels));
-        labels.extend(self.pairs.iter().filter_map(|pair| match (pair.known.place, pair.known.meaning) {
-            (Place::Labels, _) | (Place::Top, Meaning::OwnService) => label(pair),
-            (Place::Top, Meaning::MetricName) if one.is_some() => None,
-            (
-                Place::Top,
-                Meaning::Time | Meaning::Began | Meaning::Level | Meaning::OwnSession | Meaning::Message,
-            ) => None,
-            (Place::Top, _) if metric(pair).is_none() && pair.value.number().is_none() => label(pair),
-            _ => None,
-        }));
+        labels.extend(
+            self.pairs
+                .iter()
+                .filter_map(|pair| match (pair.known.place, pair.known.meaning) {
+                    (Place::Labels, _) | (Place::Top, Meaning::OwnService) => label(pair),
+                    (Place::Top, Meaning::MetricName) if one.is_some() => None,
+                    (
+                        Place::Top,
+                        Meaning::Time | Meaning::Began | Meaning::Level | Meaning::OwnSession | Meaning::Message,
+                    ) => None,
+                    (Place::Top, _) if metric(pair).is_none() && pair.value.number().is_none() => label(pair),
+                    _ => None,
+                }),
+        );
         if !labels.iter().any(|label| label.name == "service") {
-            let nested = self.pair(Meaning::Service).filter(|pair| pair.known.place == Place::Nested);
+            let nested = self
+                .pair(Meaning::Service)
+                .filter(|pair| pair.known.place == Place::Nested);
             let service = nested.and_then(|_| self.service()).or(outer.service);
             labels.extend(service.map(|value| Label { name: "service", value }));
         }
@@ -691,10 +706,7 @@ fn of_time(value: Scalar<'_>) -> Option<Timestamp> {
             }
             let parts = prefix::read(text.trim(), 1970);
             let whole = parts.before.is_empty() && parts.message.is_empty();
-            parts
-                .time
-                .filter(|_| whole)
-                .or_else(|| rfc2822(text))
+            parts.time.filter(|_| whole).or_else(|| rfc2822(text))
         }),
         Scalar::Null | Scalar::Bool(_) | Scalar::List => None,
     }

@@ -187,7 +187,19 @@ fn a_long_line_is_one_problem() {
 }
 
 fn format() -> impl Strategy<Value = Format> {
-    prop_oneof![Just(Format::Ndjson), Just(Format::Csv), Just(Format::Text)]
+    proptest::sample::select(&[
+        Format::Auto,
+        Format::Ndjson,
+        Format::Csv,
+        Format::Text,
+        Format::Logfmt,
+        Format::Syslog,
+        Format::Access,
+        Format::Envoy,
+        Format::Kubernetes,
+        Format::Otlp,
+        Format::Prometheus,
+    ])
 }
 
 /// Pieces of all formats, so that random inputs get past the first byte.
@@ -207,6 +219,21 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
         "{\"ts\":\"2026-11-20T09:00:00.5+01:00\",\"cpu\":4e1,\"host\":\"w\\u00e9b\"}\n",
         "{\"msg\":\"up\",\"level\":30,\"labels\":{\"a\":\"b\"},\"metrics\":{\"x\":1,\"x\":2},\"id\":[1,{}]}\n",
         "{\"time\":1e300,\"metrics\":[]",
+        "{\"log\":\"level=warn msg=a\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-20T09:00:00Z\"}\n",
+        "{\"raw_log\":\"a b\",\"format_type\":\"regex\",\"custom_config\":{\"pattern\":\"(?<level>a) (b)\"}}\n",
+        "{\"logs\":[{\"raw_log\":\"a=1 b=2\",\"format_type\":\"kv\"},{\"message\":\"x\"}]}\n",
+        "{\"start_time\":\"2026-11-20T09:00:00Z\",\"response_code\":503,\"response_flags\":\"UF\",\"duration\":\"7\"}\n",
+        "[\n{\n\"took\": \"5ms\",\n\"a\": {\"b\": 1}},\n",
+        "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"body\":{\"stringValue\":\"x\"}}]}]}]}\n",
+        "{",
+        "}",
+        "]\n",
+        "ts=2026-11-20T09:00:00Z level=info msg=\"a \\\"b\" took=1,5ms x\n",
+        "2026-11-20T09:00:00Z stdout P {\"msg\":\n",
+        "2026-11-20T09:00:00Z stdout F \"up\"}\n",
+        "http_requests_total{code=\"200\"} 17\n",
+        "[2026-11-20T09:00:00Z] \"GET / HTTP/1.1\" 200 - 0 1 2 3 \"-\" \"-\" \"-\" \"-\" \"-\"\n",
+        "10.0.0.9 - - [20/Nov/2026:09:00:03 +0000] \"GET /pay HTTP/1.1\" 500 12\n",
         "Nov 20 09:00:00 db01 postgres[71]: ERROR: no",
         "<11>1 2026-11-20T09:00:00Z db01 app - - - hi\n",
         "[20/Nov/2026:09:00:00 +0100] \"GET",
@@ -266,6 +293,11 @@ proptest! {
     fn names_are_there_once(format in format(), bytes in bytes()) {
         let mut reader = Reader::new(&Input::new(format), None);
         let mut check = |row: Row<'_>| {
+            if let Row::Event(Event::Log(record)) = row {
+                assert!(record.fields.windows(2).all(|pair| pair[0].metric < pair[1].metric));
+                let labels = record.subject.labels();
+                assert!(labels.windows(2).all(|pair| pair[0].name < pair[1].name));
+            }
             if let Row::Event(Event::Sample(sample)) = row {
                 let mut names: Vec<_> = sample.values.iter().map(|value| value.metric).collect();
                 names.sort_unstable();

@@ -62,7 +62,10 @@ fn every_format_is_recognised() {
         ),
         ("", Format::Text),
         ("ready\nsteady\n", Format::Text),
-        ("2026-11-20 09:00:00 INFO up, and ready\n2026-11-20 09:00:01 INFO 5 left, of 7\n", Format::Text),
+        (
+            "2026-11-20 09:00:00 INFO up, and ready\n2026-11-20 09:00:01 INFO 5 left, of 7\n",
+            Format::Text,
+        ),
         ("[2026-11-20 09:00:00] up\n", Format::Text),
         ("[error] no\n", Format::Text),
     ] {

@@ -35,7 +35,10 @@ fn shown(scan: &Scan, line: &str) -> Vec<(String, Json)> {
 /// serde_json's map is in order and has no name twice.
 fn in_order(mut pairs: Vec<(String, Json)>) -> Vec<(String, String)> {
     pairs.sort_by(|a, b| a.0.cmp(&b.0));
-    pairs.into_iter().map(|(name, value)| (name, value.to_string())).collect()
+    pairs
+        .into_iter()
+        .map(|(name, value)| (name, value.to_string()))
+        .collect()
 }
 
 fn check(text: &str) {
@@ -125,7 +128,11 @@ fn the_same_texts_are_json() {
     for depth in [1, 7, 8, 9, 126, 127, 128, 129, 1_000] {
         check(&format!("{}1{}", "{\"a\":".repeat(depth), "}".repeat(depth)));
         check(&format!("{{\"a\":{}{}}}", "[".repeat(depth), "]".repeat(depth)));
-        check(&format!("{{\"a\":{}1{}}}", "[{\"b\":".repeat(depth), "}]".repeat(depth)));
+        check(&format!(
+            "{{\"a\":{}1{}}}",
+            "[{\"b\":".repeat(depth),
+            "}]".repeat(depth)
+        ));
     }
 }
 
@@ -136,7 +143,9 @@ fn json() -> impl Strategy<Value = Json> {
         any::<i64>().prop_map(Json::from),
         any::<u64>().prop_map(Json::from),
         any::<f64>().prop_map(Json::from),
-        (0u32..2_000_000, 0u32..9).prop_map(|(n, shift)| Json::from(f64::from(n) / 10f64.powf(f64::from(shift)))),
+        (0u32..2_000_000, 1u32..1_000_000).prop_map(|(n, parts)| Json::from(f64::from(n) / f64::from(parts))),
+        (0u32..2_000_000, 0usize..9)
+            .prop_map(|(n, digits)| { serde_json::from_str(&format!("{n}.{}", "7".repeat(digits + 1))).unwrap() }),
         any::<String>().prop_map(Json::from),
         "[a-z\\\\\"\u{0}-\u{1f}é漢😀]{0,20}".prop_map(Json::from),
     ];

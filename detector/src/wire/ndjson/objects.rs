@@ -268,9 +268,7 @@ fn holds<'t>(scan: &Scan, text: &'t str) -> Holds<'t> {
                 let holds_objects = list
                     .strip_prefix('[')
                     .is_some_and(|list| list.trim_start().starts_with(['{', ']']));
-                if holds_objects
-                    && let Some(free) = found.next()
-                {
+                if holds_objects && let Some(free) = found.next() {
                     *free = Some(list);
                 }
             }
@@ -309,14 +307,11 @@ fn explain(text: &str) -> String {
         // What stands in a list stands before a comma or the list's end.
         text.split([',', ']']).next().unwrap_or(text)
     };
-    let error = match serde_json::from_str::<serde_json::Value>(value) {
-        Err(error) => error,
-        Ok(_) => {
-            return format!(
-                "{} is no object: write one such as {{\"message\": \"started\"}} or {{\"cpu_percent\": 41.5}}",
-                quote(value)
-            );
-        }
+    let Err(error) = serde_json::from_str::<serde_json::Value>(value) else {
+        return format!(
+            "{} is no object: write one such as {{\"message\": \"started\"}} or {{\"cpu_percent\": 41.5}}",
+            quote(value)
+        );
     };
     let mut message = error.to_string();
     if let Some((what, _)) = message.rsplit_once(" at line ") {
@@ -333,7 +328,10 @@ fn explain(text: &str) -> String {
     let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
     let found = error.column().checked_sub(1).and_then(|column| line.get(column..));
     let found = found.unwrap_or_default();
-    if ["NaN", "Infinity", "-Infinity"].iter().any(|name| found.starts_with(name)) {
+    if ["NaN", "Infinity", "-Infinity"]
+        .iter()
+        .any(|name| found.starts_with(name))
+    {
         message.push_str(": JSON has no NaN and no infinity, write null");
     }
     message

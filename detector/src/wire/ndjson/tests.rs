@@ -244,7 +244,10 @@ fn an_object_that_does_not_end_costs_no_other() {
         ("{\"a\":", "line 1 [a]: EOF while parsing a value at column 5"),
         ("{\"a\":1,", "line 1: EOF while parsing a value at column 7"),
         ("{\"a\":[1,", "line 1 [a]: EOF while parsing a value at column 8"),
-        ("{\"a\":{\"b\":1", "line 1 [a]: EOF while parsing an object at column 11"),
+        (
+            "{\"a\":{\"b\":1",
+            "line 1 [a]: EOF while parsing an object at column 11",
+        ),
         (
             "{\"msg\":\"cut of",
             "line 1 [msg]: EOF while parsing a string at column 14",

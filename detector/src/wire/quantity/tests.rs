@@ -25,7 +25,8 @@ fn units() {
         assert_eq!(read(text), Some(Quantity { value, dimension }), "{text}");
     }
     for text in [
-        "", "-", "ms", "abc", "1,23", "1234,567", "1.2.3", "10.0.0.9", "5x", "5M", "2m30", "1e999", "3 apples", "0x1f", "µ",
+        "", "-", "ms", "abc", "1,23", "1234,567", "1.2.3", "10.0.0.9", "5x", "5M", "2m30", "1e999", "3 apples", "0x1f",
+        "µ",
     ] {
         assert_eq!(read(text), None, "{text}");
     }

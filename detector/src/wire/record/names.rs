@@ -280,8 +280,19 @@ fn meaning(name: &str) -> Option<(Meaning, u8)> {
         "asctime" | "logtime" | "logtimestamp" | "timelocal" | "timestampms" | "timemillis" | "epochmillis"
         | "timestampnanos" | "timeunixnano" | "eventtimestamp" | "timestamp.$date" | "time.$date" | "msec"
         | "requesttimeepoch" | "@timestamp.$date" | "timestampms." => (M::Time, 2),
-        "date" | "t" | "epoch" | "sourcerealtimetimestamp" | "created" | "createdat" | "startutc" | "event.created"
-        | "receivetimestamp" | "observedtimestamp" | "syslogtimestamp" | "generated" | "isotime" => (M::Time, 3),
+        "date"
+        | "t"
+        | "epoch"
+        | "sourcerealtimetimestamp"
+        | "created"
+        | "createdat"
+        | "startutc"
+        | "event.created"
+        | "receivetimestamp"
+        | "observedtimestamp"
+        | "syslogtimestamp"
+        | "generated"
+        | "isotime" => (M::Time, 3),
         "starttime" => (M::Began, 3),
         "instant.epochsecond" | "timestamp.seconds" | "timestampseconds" => (M::Seconds, 0),
         "instant.nanoofsecond" | "timestamp.nanos" => (M::Nanos, 0),
@@ -298,23 +309,35 @@ fn meaning(name: &str) -> Option<(Meaning, u8)> {
         "levelvalue" => (M::LogbackLevel, 0),
 
         "service" => (M::OwnService, 0),
-        "service.name" | "servicename" | "svc" | "servicecontext.service" | "attributes.service.name"
+        "service.name"
+        | "servicename"
+        | "svc"
+        | "servicecontext.service"
+        | "attributes.service.name"
         | "resource.service.name" => (M::Service, 1),
         "resource.labels.servicename" | "dd.service" => (M::Service, 2),
         "app" | "application" | "appname" | "app.name" | "application.name" | "applicationname" | "appid" => {
             (M::Service, 3)
         }
-        "kubernetes.labels.app.kubernetes.io/name" | "kubernetes.labels.app" | "kubernetes.labels.appkubernetesio/name" => {
-            (M::Service, 4)
-        }
-        "kubernetes.containername" | "kubernetes.container.name" | "resource.labels.containername"
-        | "k8s.container.name" | "container.name" | "containername" | "resource.labels.configurationname" => {
-            (M::Service, 5)
-        }
+        "kubernetes.labels.app.kubernetes.io/name"
+        | "kubernetes.labels.app"
+        | "kubernetes.labels.appkubernetesio/name" => (M::Service, 4),
+        "kubernetes.containername"
+        | "kubernetes.container.name"
+        | "resource.labels.containername"
+        | "k8s.container.name"
+        | "container.name"
+        | "containername"
+        | "resource.labels.configurationname" => (M::Service, 5),
         "syslogidentifier" | "program" | "programname" | "ident" | "syslog.appname" => (M::Service, 6),
         "systemdunit" => (M::Service, 7),
-        "component" | "loggroup" | "comm" | "process.name" | "resource.labels.functionname"
-        | "resource.labels.moduleid" | "facility" => (M::Service, 8),
+        "component"
+        | "loggroup"
+        | "comm"
+        | "process.name"
+        | "resource.labels.functionname"
+        | "resource.labels.moduleid"
+        | "facility" => (M::Service, 8),
         "name" => (M::Name, 9),
 
         "message" | "msg" => (M::Message, 0),
@@ -336,38 +359,100 @@ fn meaning(name: &str) -> Option<(Meaning, u8)> {
         "requestid" | "reqid" | "req.id" | "request.id" | "correlationid" | "xrequestid" | "http.request.id"
         | "transaction.id" => (M::Session, 3),
 
-        "method" | "httpmethod" | "requestmethod" | "verb" | "http.method" | "http.request.method" | "request.method"
-        | "req.method" | "httprequest.requestmethod" | "csmethod" => (M::Method, 0),
-        "path" | "requesturi" | "requestpath" | "httppath" | "urlpath" | "url.path" | "http.target" | "http.path"
-        | "request.uri" | "request.path" | "req.url" | "httprequest.requesturl" | "request.url" | "csuristem" => {
-            (M::Path, 0)
-        }
+        "method"
+        | "httpmethod"
+        | "requestmethod"
+        | "verb"
+        | "http.method"
+        | "http.request.method"
+        | "request.method"
+        | "req.method"
+        | "httprequest.requestmethod"
+        | "csmethod" => (M::Method, 0),
+        "path"
+        | "requesturi"
+        | "requestpath"
+        | "httppath"
+        | "urlpath"
+        | "url.path"
+        | "http.target"
+        | "http.path"
+        | "request.uri"
+        | "request.path"
+        | "req.url"
+        | "httprequest.requesturl"
+        | "request.url"
+        | "csuristem" => (M::Path, 0),
         "uri" | "url" | "requesturl" | "req.path" | "http.url" | "url.original" | "originalpath" | "target"
         | "resourcepath" | "endpoint" | "rawpath" => (M::Path, 1),
         "url.full" | "xenvoyoriginalpath" => (M::Path, 2),
         "request" | "requestline" | "httprequest" => (M::RequestLine, 0),
-        "status" | "statuscode" | "responsecode" | "responsestatus" | "httpstatus" | "httpstatuscode"
-        | "http.statuscode" | "http.response.statuscode" | "response.status" | "response.statuscode"
-        | "res.statuscode" | "res.status" | "httprequest.status" | "downstreamstatus" | "http.status" | "scstatus" => {
-            (M::Status, 0)
-        }
+        "status"
+        | "statuscode"
+        | "responsecode"
+        | "responsestatus"
+        | "httpstatus"
+        | "httpstatuscode"
+        | "http.statuscode"
+        | "http.response.statuscode"
+        | "response.status"
+        | "response.statuscode"
+        | "res.statuscode"
+        | "res.status"
+        | "httprequest.status"
+        | "downstreamstatus"
+        | "http.status"
+        | "scstatus" => (M::Status, 0),
         "code" => (M::Status, 5),
-        "duration" | "requestduration" | "requesttime" | "responsetime" | "httprequest.latency" | "event.duration"
-        | "http.duration" | "response.duration" | "http.server.duration" | "reqtime" | "rt" | "response.time"
+        "duration"
+        | "requestduration"
+        | "requesttime"
+        | "responsetime"
+        | "httprequest.latency"
+        | "event.duration"
+        | "http.duration"
+        | "response.duration"
+        | "http.server.duration"
+        | "reqtime"
+        | "rt"
+        | "response.time"
         | "http.responsetime" => (M::Duration, 0),
-        "latency" | "elapsed" | "took" | "elapsedtime" | "processingtime" | "timetaken" | "totaltime" | "timeelapsed"
-        | "latencyhuman" | "executiontime" | "responselatency" => (M::Duration, 1),
-        "bytessent" | "bodybytessent" | "responsesize" | "httprequest.responsesize" | "http.response.body.bytes"
-        | "downstreamcontentsize" | "responsebytes" | "res.contentlength" | "http.response.bytes" | "bytesout"
+        "latency" | "elapsed" | "took" | "elapsedtime" | "processingtime" | "timetaken" | "totaltime"
+        | "timeelapsed" | "latencyhuman" | "executiontime" | "responselatency" => (M::Duration, 1),
+        "bytessent"
+        | "bodybytessent"
+        | "responsesize"
+        | "httprequest.responsesize"
+        | "http.response.body.bytes"
+        | "downstreamcontentsize"
+        | "responsebytes"
+        | "res.contentlength"
+        | "http.response.bytes"
+        | "bytesout"
         | "responselength" => (M::Bytes, 0),
         "bytes" | "size" | "contentlength" | "length" => (M::Bytes, 1),
         "route" | "routename" | "http.route" | "routername" | "matchedroute" => (M::Route, 0),
         "upstreamcluster" | "upstreamaddr" | "upstream" | "serviceurl" => (M::Upstream, 0),
         "upstreamhost" | "serviceaddr" | "upstreamname" => (M::Upstream, 1),
         "xforwardedfor" | "clientip" | "client.ip" | "httprequest.remoteip" | "request.clientip" => (M::Client, 0),
-        "remoteaddr" | "remoteip" | "client" | "clientaddress" | "client.address" | "source.ip" | "source.address"
-        | "request.remoteip" | "req.remoteaddress" | "clienthost" | "realip" | "sourceip" | "remotehost"
-        | "downstreamremoteaddress" | "ip" | "http.clientip" | "clientaddr" | "cip" => (M::Client, 1),
+        "remoteaddr"
+        | "remoteip"
+        | "client"
+        | "clientaddress"
+        | "client.address"
+        | "source.ip"
+        | "source.address"
+        | "request.remoteip"
+        | "req.remoteaddress"
+        | "clienthost"
+        | "realip"
+        | "sourceip"
+        | "remotehost"
+        | "downstreamremoteaddress"
+        | "ip"
+        | "http.clientip"
+        | "clientaddr"
+        | "cip" => (M::Client, 1),
         "request.remoteaddr" | "peer" | "req.remoteaddr" => (M::Client, 2),
         "responseflags" => (M::Flags, 0),
 
@@ -379,14 +464,53 @@ fn meaning(name: &str) -> Option<(Meaning, u8)> {
         "formattype" => (M::FormatType, 0),
         "customconfig.pattern" => (M::Pattern, 0),
 
-        "pid" | "tid" | "id" | "thread" | "threadid" | "lineno" | "linenumber" | "line.number" | "v" | "port"
-        | "seq" | "sequence" | "process.pid" | "process.id" | "processid" | "threadpriority" | "endofbatch"
-        | "msecs" | "relativecreated" | "process" | "version" | "@version" | "hostname" | "host" | "logger"
-        | "spanid" | "span.id" | "parentid" | "caller" | "source" | "file" | "instant.nanos" | "uid" | "gid"
-        | "eventid" | "source.line" | "sourcelocation.line" | "log.origin.file.line" | "user" | "userid"
-        | "monotonictimestamp" | "bootid" | "syslogfacility" | "syslogpid" | "priorityno" | "flags" | "channel" => {
-            (M::Nothing, 0)
-        }
+        "pid"
+        | "tid"
+        | "id"
+        | "thread"
+        | "threadid"
+        | "lineno"
+        | "linenumber"
+        | "line.number"
+        | "v"
+        | "port"
+        | "seq"
+        | "sequence"
+        | "process.pid"
+        | "process.id"
+        | "processid"
+        | "threadpriority"
+        | "endofbatch"
+        | "msecs"
+        | "relativecreated"
+        | "process"
+        | "version"
+        | "@version"
+        | "hostname"
+        | "host"
+        | "logger"
+        | "spanid"
+        | "span.id"
+        | "parentid"
+        | "caller"
+        | "source"
+        | "file"
+        | "instant.nanos"
+        | "uid"
+        | "gid"
+        | "eventid"
+        | "source.line"
+        | "sourcelocation.line"
+        | "log.origin.file.line"
+        | "user"
+        | "userid"
+        | "monotonictimestamp"
+        | "bootid"
+        | "syslogfacility"
+        | "syslogpid"
+        | "priorityno"
+        | "flags"
+        | "channel" => (M::Nothing, 0),
         _ => return None,
     })
 }

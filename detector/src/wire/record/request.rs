@@ -91,10 +91,46 @@ impl<'a> Record<'a> {
 /// Whether a message says more than that there was a request: `request completed` does not.
 pub(super) fn says_more(message: &str) -> bool {
     const SAID: [&str; 40] = [
-        "request", "requests", "response", "http", "https", "access", "accesslog", "completed", "complete", "finished",
-        "finish", "handled", "handling", "processed", "served", "sent", "received", "incoming", "inbound", "done", "end",
-        "ended", "log", "call", "api", "web", "server", "get", "post", "put", "delete", "patch", "head", "options", "with",
-        "status", "in", "ms", "ok", "the",
+        "request",
+        "requests",
+        "response",
+        "http",
+        "https",
+        "access",
+        "accesslog",
+        "completed",
+        "complete",
+        "finished",
+        "finish",
+        "handled",
+        "handling",
+        "processed",
+        "served",
+        "sent",
+        "received",
+        "incoming",
+        "inbound",
+        "done",
+        "end",
+        "ended",
+        "log",
+        "call",
+        "api",
+        "web",
+        "server",
+        "get",
+        "post",
+        "put",
+        "delete",
+        "patch",
+        "head",
+        "options",
+        "with",
+        "status",
+        "in",
+        "ms",
+        "ok",
+        "the",
     ];
     const LONGEST: usize = 8;
     let mut words = 0;
@@ -105,7 +141,9 @@ pub(super) fn says_more(message: &str) -> bool {
         let is_number = plain.starts_with(|c: char| c.is_ascii_digit());
         let is_said = plain.is_empty()
             || plain.starts_with("HTTP/")
-            || plain.split(['_', '-', '.']).all(|part| SAID.iter().any(|said| part.eq_ignore_ascii_case(said)));
+            || plain
+                .split(['_', '-', '.'])
+                .all(|part| SAID.iter().any(|said| part.eq_ignore_ascii_case(said)));
         if !is_path && !is_number && !is_said {
             return true;
         }

@@ -157,7 +157,10 @@ fn collectors() {
             r#"{"log":"10.0.0.9 - - [20/Nov/2026:09:00:03 +0000] \"GET /pay HTTP/1.1\" 500 12\n","stream":"stdout","time":"2026-11-20T09:00:01.5Z"}"#,
             "2026-11-20T09:00:03Z GET /pay 500 - ms 12 B, route -, upstream -, client 10.0.0.9, flags -",
         ),
-        (r#"{"log":"\n","stream":"stdout","time":"2026-11-20T09:00:01.5Z"}"#, "blank"),
+        (
+            r#"{"log":"\n","stream":"stdout","time":"2026-11-20T09:00:01.5Z"}"#,
+            "blank",
+        ),
         // Fluent Bit
         (
             r#"{"@timestamp":"2026-11-20T09:00:00Z","log":"level=error msg=refused","stream":"stdout","kubernetes":{"pod_name":"cart-7f9c5d8b6-x2x4z","container_name":"cart"}}"#,
@@ -287,12 +290,25 @@ fn times_in_other_layouts() {
     for (field, expected) in [
         (r#""datetime":"Fri, 20 Nov 2026 09:00:00 GMT""#, "2026-11-20T09:00:00Z"),
         (r#""time":"20/Nov/2026:09:00:00 +0100""#, "2026-11-20T08:00:00Z"),
-        (r#""timestamp":{"seconds":1795165200,"nanos":5}"#, "2026-11-20T09:00:00.000000005Z"),
+        (
+            r#""timestamp":{"seconds":1795165200,"nanos":5}"#,
+            "2026-11-20T09:00:00.000000005Z",
+        ),
         (r#""timestampMs":1795165200125"#, "2026-11-20T09:00:00.125Z"),
-        (r#""time":"later","@timestamp":"2026-11-20T09:00:00Z""#, "2026-11-20T09:00:00Z"),
-        (r#""date":"soon","start_time":"2026-11-20T09:00:00Z""#, "2026-11-20T09:00:00Z"),
+        (
+            r#""time":"later","@timestamp":"2026-11-20T09:00:00Z""#,
+            "2026-11-20T09:00:00Z",
+        ),
+        (
+            r#""date":"soon","start_time":"2026-11-20T09:00:00Z""#,
+            "2026-11-20T09:00:00Z",
+        ),
         (r#""ts":7,"date":9"#, "1970-01-01T00:00:07Z"),
     ] {
-        check(Format::Ndjson, &format!("{{{field},\"a\":1}}"), &[&format!("{expected} a=1")]);
+        check(
+            Format::Ndjson,
+            &format!("{{{field},\"a\":1}}"),
+            &[&format!("{expected} a=1")],
+        );
     }
 }
