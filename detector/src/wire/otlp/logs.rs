@@ -89,7 +89,7 @@ impl Logs {
             pushed.push("message", Scalar::Text(event));
         }
         match body.and_then(scalar) {
-            Some(Scalar::Text(text)) if text.is_empty() => {}
+            Some(Scalar::Text("")) => {}
             Some(message) => pushed.push("message", message),
             None => {}
         }
