@@ -185,11 +185,11 @@ fn is_address(word: &str) -> bool {
 }
 
 /// What a server adds after status and bytes.
-fn more<'a>(mut tokens: Tokens<'a>, exchange: &mut Exchange<'a>) {
+fn more<'a>(tokens: Tokens<'a>, exchange: &mut Exchange<'a>) {
     let mut quoted = 0;
     let mut numbers = 0;
     let mut integer = None;
-    while let Some(token) = tokens.next() {
+    for token in tokens {
         match token {
             Token::Quoted(text) => {
                 quoted += 1;

@@ -64,7 +64,10 @@ pub(super) fn of_text(text: &str) -> Option<&str> {
 const SAFE: &[u8] = b"bcdfghjklmnpqrstvwxz2456789";
 
 fn is_random(text: &str) -> bool {
-    text.len() == 5 && text.bytes().all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
+    text.len() == 5
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_digit() || byte.is_ascii_lowercase())
 }
 
 fn is_template_hash(text: &str) -> bool {
@@ -153,7 +156,9 @@ fn is_hex(text: &str) -> bool {
 /// `nio-8080-exec-1`, `main`, `pool-1-thread-3`: what a thread is called.
 fn is_thread(name: &str) -> bool {
     let is_numbered = name.rsplit_once(['-', '#']).is_some_and(|(_, last)| is_number(last));
-    is_numbered || matches!(name, "main" | "scheduler" | "background-preinit" | "restartedMain") || name.contains("exec")
+    is_numbered
+        || matches!(name, "main" | "scheduler" | "background-preinit" | "restartedMain")
+        || name.contains("exec")
 }
 
 /// A name of a service among the first words: in brackets, before `:`, ` - ` or ` | `, or before a level.

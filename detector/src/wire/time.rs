@@ -186,7 +186,9 @@ impl<'a> Cursor<'a> {
             _ => 0,
         };
         cursor.byte(b'M')?;
-        let clock = (1..=12).contains(&hour).then(|| time(hour % 12 + noon, minute, second, 0))?;
+        let clock = (1..=12)
+            .contains(&hour)
+            .then(|| time(hour % 12 + noon, minute, second, 0))?;
         *self = cursor;
         clock
     }

@@ -96,7 +96,12 @@ fn what_servers_add() {
             "-",
             "default-cart-80",
         ),
-        ("17 \"cart@docker\" \"http://10.0.0.7:80\" 12ms", "12", "cart@docker", "http://10.0.0.7:80"),
+        (
+            "17 \"cart@docker\" \"http://10.0.0.7:80\" 12ms",
+            "12",
+            "cart@docker",
+            "http://10.0.0.7:80",
+        ),
         ("1234", "1.234", "-", "-"),
         ("", "-", "-", "-"),
     ] {

@@ -98,7 +98,11 @@ fn what_is_no_prefix() {
     ] {
         assert_eq!(prefixed(line), None, "of {line}");
     }
-    for line in ["2026-11-20T09:00:00Z stdlog F up", "2026-11-20T09:00:00Z stdout X up", "stdout F up"] {
+    for line in [
+        "2026-11-20T09:00:00Z stdlog F up",
+        "2026-11-20T09:00:00Z stdout X up",
+        "stdout F up",
+    ] {
         assert_eq!(cri(line), None, "of {line}");
     }
 }

@@ -72,7 +72,11 @@ pub(super) fn belongs(line: &str, above: Above) -> Belongs {
     match above.expects {
         Expects::Go if indented || of_goroutine(text) => return with(Expects::Go),
         Expects::Python if !above.blank => {
-            return with(if indented { Expects::Python } else { Expects::PythonChain });
+            return with(if indented {
+                Expects::Python
+            } else {
+                Expects::PythonChain
+            });
         }
         Expects::PythonChain if is_chain(text) => return with(Expects::PythonChain),
         Expects::PythonChain if above.blank && text.starts_with(TRACEBACK) => return with(Expects::Python),
@@ -95,7 +99,11 @@ pub(super) fn belongs(line: &str, above: Above) -> Belongs {
         return if rooted { with(Expects::Python) } else { Belongs::Apart };
     }
     if indented {
-        return if above.stamped { with(above.expects) } else { Belongs::Apart };
+        return if above.stamped {
+            with(above.expects)
+        } else {
+            Belongs::Apart
+        };
     }
     if begins(line) {
         return Belongs::Apart;
@@ -108,7 +116,11 @@ pub(super) fn belongs(line: &str, above: Above) -> Belongs {
             return with(Expects::Frames);
         }
     }
-    if above.stamped { Belongs::Perhaps } else { Belongs::Apart }
+    if above.stamped {
+        Belongs::Perhaps
+    } else {
+        Belongs::Apart
+    }
 }
 
 /// What the first line of a record leads to expect.
@@ -127,7 +139,11 @@ pub(super) fn opened_by(line: &str, stamped: bool) -> Expects {
     if line.starts_with("panic: ") || line.starts_with("fatal error: ") {
         Expects::Go
     } else if is_panic_of_rust(line) {
-        if line.ends_with(':') { Expects::Rust } else { Expects::Frames }
+        if line.ends_with(':') {
+            Expects::Rust
+        } else {
+            Expects::Frames
+        }
     } else if is_source(line) {
         Expects::Node
     } else if level::of_dotnet(line).is_some() || is_exception(line) || is_uncaught(line) {
@@ -259,7 +275,7 @@ fn of_goroutine(text: &str) -> bool {
         return true;
     }
     let is_call = text.ends_with(')') && text.split('(').next().is_some_and(|name| !name.contains(' '));
-    is_call && text.contains('.') || (text.starts_with("panic(") && is_call)
+    is_call && (text.contains('.') || text.starts_with("panic("))
 }
 
 /// What Rust says below the message of a panic.

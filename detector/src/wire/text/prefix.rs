@@ -47,7 +47,10 @@ pub(in crate::wire) fn read(text: &str, year: i16) -> Parts<'_> {
         parts.level = parts.level.or(stamp.level);
         parts.message = without_separator(rest_of(text, &stamp));
         if stamp.layout == Layout::Java {
-            of_second_line = parts.message.split_once('\n').and_then(|(_, line)| level::find(line, false));
+            of_second_line = parts
+                .message
+                .split_once('\n')
+                .and_then(|(_, line)| level::find(line, false));
         }
         program(stamp.layout, priority.is_some(), &mut parts);
     } else if let Some((before, time, after)) = stamp::within(text) {

@@ -110,9 +110,10 @@ impl Records {
         let bare = self.bare(line);
         self.leave(number, bare.source, clock, each);
         let text = bare.text.trim_end();
-        let at = self.open.iter().position(|record| {
-            record.stage != Stage::Free && record.is_of(bare.source)
-        });
+        let at = self
+            .open
+            .iter()
+            .position(|record| record.stage != Stage::Free && record.is_of(bare.source));
         if let Some(record) = at.and_then(|at| self.open.get_mut(at))
             && record.partial
             && record.stage == Stage::Open
@@ -435,7 +436,11 @@ impl Spans {
             time: parts.time,
             level: parts.level,
             service: parts.service.map(place),
-            before: if parts.before.is_empty() { (0, 0) } else { place(parts.before) },
+            before: if parts.before.is_empty() {
+                (0, 0)
+            } else {
+                place(parts.before)
+            },
             message: text.len() - parts.message.len(),
             level_below: join::opened_by(text, parts.stamped) == join::Expects::Java,
         }
@@ -455,13 +460,7 @@ impl Spans {
 }
 
 /// Hands on a record as a log line.
-fn log(
-    parts: &Parts<'_>,
-    outer: &Outer<'_>,
-    joined: &mut String,
-    clock: &mut Clock,
-    each: &mut dyn FnMut(Row<'_>),
-) {
+fn log(parts: &Parts<'_>, outer: &Outer<'_>, joined: &mut String, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
     let message = if parts.before.is_empty() {
         parts.message
     } else {

@@ -137,24 +137,42 @@ fn times_of_programs() {
             "71:M 20 Nov 2026 09:00:00.123 # slow",
             "2026-11-20T09:00:00.123Z warn: slow",
         ),
-        ("20-Nov-2026 09:00:00.123 SEVERE [main] no", "2026-11-20T09:00:00.123Z error: [main] no"),
+        (
+            "20-Nov-2026 09:00:00.123 SEVERE [main] no",
+            "2026-11-20T09:00:00.123Z error: [main] no",
+        ),
         ("11/20/2026 9:00:00 PM INFO up", "2026-11-20T21:00:00Z info: up"),
         ("20/11/2026 09:00:00 INFO up", "2026-11-20T09:00:00Z info: up"),
         (
             "2026.11.20 09:00:00.5 [ 1 ] {} <Error> no",
             "2026-11-20T09:00:00.5Z error: [ 1 ] {} <Error> no",
         ),
-        ("I20261120 09:00:00.123456 1 a.cc:3] up", "2026-11-20T09:00:00.123456Z info: a.cc:3] up"),
-        ("INFO  [main] 2026-11-20 09:00:00,5 up", "2026-11-20T09:00:00.5Z info: [main] up"),
+        (
+            "I20261120 09:00:00.123456 1 a.cc:3] up",
+            "2026-11-20T09:00:00.123456Z info: a.cc:3] up",
+        ),
+        (
+            "INFO  [main] 2026-11-20 09:00:00,5 up",
+            "2026-11-20T09:00:00.5Z info: [main] up",
+        ),
         (
             "api.log.1 2026-11-20 09:00:00.5 257 INFO up",
             "2026-11-20T09:00:00.5Z info: api.log.1 257 INFO up",
         ),
-        ("09:00:00.123 [main] INFO up", "1970-01-01T00:00:00Z info: 09:00:00.123 [main] INFO up"),
+        (
+            "09:00:00.123 [main] INFO up",
+            "1970-01-01T00:00:00Z info: 09:00:00.123 [main] INFO up",
+        ),
         ("[09:00:00 WRN] up", "1970-01-01T00:00:00Z warn: [09:00:00 WRN] up"),
-        ("Backup 2026-11-20 09:00:00 done", "1970-01-01T00:00:00Z -: Backup 2026-11-20 09:00:00 done"),
+        (
+            "Backup 2026-11-20 09:00:00 done",
+            "1970-01-01T00:00:00Z -: Backup 2026-11-20 09:00:00 done",
+        ),
         ("panic: no", "1970-01-01T00:00:00Z fatal: panic: no"),
-        ("\u{1b}[32mINFO\u{1b}[0m up \u{1b}[1;31mred", "1970-01-01T00:00:00Z info: up red"),
+        (
+            "\u{1b}[32mINFO\u{1b}[0m up \u{1b}[1;31mred",
+            "1970-01-01T00:00:00Z info: up red",
+        ),
         ("cart-1  | ERROR no", "1970-01-01T00:00:00Z {service=cart} error: no"),
         (
             "10.0.0.9 - - [20/Nov/2026:09:00:00 +0000] \"GET / HTTP/1.1\" 200 5",
@@ -253,12 +271,18 @@ fn levels() {
             "Nov 20 09:00:00 db01 sshd[7]: error: no",
             "2026-11-20T09:00:00Z {service=sshd} error: error: no",
         ),
-        ("[2026-11-20 09:00:00] production.ERROR: no", "2026-11-20T09:00:00Z error: production.ERROR: no"),
+        (
+            "[2026-11-20 09:00:00] production.ERROR: no",
+            "2026-11-20T09:00:00Z error: production.ERROR: no",
+        ),
         (
             "[2026-11-20 09:00:00,123: WARNING/MainProcess] up",
             "2026-11-20T09:00:00.123Z warn: WARNING/MainProcess] up",
         ),
-        ("2026-11-20T09:00:00Z 0 [Note] [MY-1] up", "2026-11-20T09:00:00Z notice: 0 [Note] [MY-1] up"),
+        (
+            "2026-11-20T09:00:00Z 0 [Note] [MY-1] up",
+            "2026-11-20T09:00:00Z notice: 0 [Note] [MY-1] up",
+        ),
     ]);
 }
 

@@ -129,7 +129,11 @@ fn node_ruby_and_dotnet() {
             "Node.js v20.9.0",
         ],
         &["down"],
-        &["TypeError: no", "    at async /app/cart.js:7:11", "    at new Cart (<anonymous>)"],
+        &[
+            "TypeError: no",
+            "    at async /app/cart.js:7:11",
+            "    at new Cart (<anonymous>)",
+        ],
         &["failed to pay", "    at pay (/app/cart.js:7:11)"],
     ]);
     check(&[
@@ -198,7 +202,13 @@ fn messages_of_several_lines() {
 
 #[test]
 fn where_no_line_has_a_time_each_is_a_record() {
-    check(&[&["up"], &["  at last"], &["down"], &["\tthen up"], &["at c.Cart.pay(Cart.java:7)"]]);
+    check(&[
+        &["up"],
+        &["  at last"],
+        &["down"],
+        &["\tthen up"],
+        &["at c.Cart.pay(Cart.java:7)"],
+    ]);
 }
 
 #[test]
