@@ -170,7 +170,7 @@ fn of_lines(text: &str, year: i16) -> Option<(Format, &'static str)> {
         }
         lines += 1;
         let line = line.trim_end();
-        let is = if kubernetes::cri(line).is_some() {
+        let is = if kubernetes::cri(line).or_else(|| kubernetes::prefixed(line)).is_some() {
             0
         } else if envoy::read(line).is_some() {
             1
@@ -190,7 +190,7 @@ fn of_lines(text: &str, year: i16) -> Option<(Format, &'static str)> {
         }
     }
     let formats = [
-        (Format::Kubernetes, "its first lines are those of a container runtime"),
+        (Format::Kubernetes, "its first lines are those of containers"),
         (Format::Envoy, "its first lines are requests as Envoy writes them"),
         (Format::Access, "its first lines are requests as web servers write them"),
         (Format::Syslog, "its first lines are syslog messages"),

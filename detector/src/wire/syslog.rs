@@ -44,15 +44,21 @@ pub(super) fn read(line: &str, year: i16) -> Option<Message<'_>> {
             });
         }
     }
+    let mut needs_process = false;
     match stamp::leading(message.text.as_bytes(), year) {
         Some(stamp) if matches!(stamp.layout, Layout::Syslog | Layout::Iso) => {
+            // RFC 3339, as rsyslog writes it, is certain enough; other times are those of any program.
+            let is_certain = message.level.is_some() || message.text.as_bytes().get(10) == Some(&b'T');
+            needs_process = stamp.layout == Layout::Iso && !is_certain;
             message.time = Some(stamp.time);
             message.text = message.text.get(message.text.len() - stamp.rest.len()..)?.trim_start();
         }
         _ if message.level.is_none() => return None,
         _ => {}
     }
-    if let Some((program, rest)) = host_and_program(message.text, false).or_else(|| program_alone(message.text)) {
+    let found = host_and_program(message.text, needs_process)
+        .or_else(|| (!needs_process).then(|| program_alone(message.text)).flatten());
+    if let Some((program, rest)) = found {
         message.service = Some(program);
         message.text = rest;
     }
@@ -124,7 +130,7 @@ pub(super) fn host_and_program(text: &str, needs_process: bool) -> Option<(&str,
         None => (rest, ""),
     };
     let program = program_of(tag, needs_process)?;
-    let host_is_level = level::find(host, false).is_some();
+    let host_is_level = level::find(host, false).is_some() || (host.len() > 2 && Level::parse(host).is_some());
     (!host_is_level && !host.ends_with(':')).then_some((program, rest))
 }
 

@@ -68,6 +68,14 @@ fn rfc_3164_and_journald() {
             "Nov 20 09:00:00 db01 last message repeated 2 times",
             "2026-11-20T09:00:00Z -: db01 last message repeated 2 times",
         ),
+        (
+            "2026-11-20 09:00:00 lost connection: refused",
+            "2026-11-20T09:00:00Z -: lost connection: refused",
+        ),
+        (
+            "2026-11-20T09:00:00Z info cart: up",
+            "2026-11-20T09:00:00Z -: info cart: up",
+        ),
         ("-- Boot 5f1e --", "1970-01-01T00:00:00Z -: -- Boot 5f1e --"),
     ]);
 }
