@@ -51,3 +51,22 @@ fn what_a_text_says_wins() {
         ],
     );
 }
+
+#[test]
+fn the_file_tells_the_service_of_lines_that_do_not() {
+    use crate::wire::Format;
+    use crate::wire::tests::check_input;
+    for format in [Format::Auto, Format::Kubernetes] {
+        let mut input = Input::new(format);
+        input.source = Some("/var/log/pods/shop_cart-0_0f1e2d3c/cart/0.log".to_owned());
+        let note = "note: read as a container log: its first lines are those of containers";
+        let rows = [
+            note,
+            "2026-11-20T09:00:00Z {service=cart} -: up",
+            "2026-11-20T09:00:01Z {service=pay} warn: slow",
+        ];
+        let text = "2026-11-20T09:00:00Z stdout F up\n2026-11-20T09:00:01Z stdout F level=warn app=pay msg=slow\n";
+        let skipped = usize::from(format != Format::Auto);
+        check_input(&input, text.as_bytes(), &rows[skipped..]);
+    }
+}

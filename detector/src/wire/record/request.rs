@@ -23,7 +23,8 @@ impl<'a> Record<'a> {
         let duration = self.duration(is_envoy);
         let began = self.time.is_none() && self.pair(Meaning::Seconds).is_none();
         let time = match (stated, duration) {
-            (Some(start), Some(duration)) if began => Some(start.plus_seconds(duration.value() / 1e3)),
+            // Eleven days: what claims to take longer is no time to add.
+            (Some(start), Some(duration)) if began && duration.value() < 1e9 => Some(start.plus_seconds(duration.value() / 1e3)),
             (time, _) => time,
         };
         Some(Exchange {

@@ -5,7 +5,7 @@ use super::prefix::Parts;
 use super::{level, prefix};
 use crate::event::{Event, Label, Level, LogRecord, Subject, Timestamp};
 use crate::scorer::Input;
-use crate::wire::payload::{Outer, Payload};
+use crate::wire::payload::{Outer, Payload, service_of_source};
 use crate::wire::record::hand_on;
 use crate::wire::{Clock, Format, MAX_LINE_BYTES, Row, access, envoy, kubernetes, syslog};
 
@@ -24,6 +24,8 @@ pub(super) struct Records {
     layers: Layers,
     year: i16,
     payload: Payload,
+    /// The service of the file, where its name tells one.
+    service: Option<String>,
     joined: String,
     open: Vec<Record>,
     /// How many lines that only perhaps continue a record may still do so: few where most lines have no time.
@@ -99,6 +101,7 @@ impl Records {
             },
             year: input.year,
             payload: Payload::new(input.year),
+            service: service_of_source(input),
             joined: String::new(),
             open: Vec::new(),
             credit: 0,
@@ -131,7 +134,7 @@ impl Records {
             self.end(at, clock, each);
             self.events += 1;
             let outer = Outer {
-                service: bare.service,
+                service: bare.service.or(self.service.as_deref()),
                 ..Outer::default()
             };
             hand_on(&exchange, &outer, clock, each);
@@ -325,10 +328,11 @@ impl Records {
         self.events += 1;
         record.stage = Stage::Gone(self.events);
         record.partial = false;
+        let said = (!record.service.is_empty()).then_some(record.service.as_str());
         let outer = Outer {
             time: record.time,
             level: record.level,
-            service: (!record.service.is_empty()).then_some(record.service.as_str()),
+            service: said.or(self.service.as_deref()),
             session: None,
         };
         if self.layers == Layers::Text {
