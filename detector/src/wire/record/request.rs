@@ -24,7 +24,9 @@ impl<'a> Record<'a> {
         let began = self.time.is_none() && self.pair(Meaning::Seconds).is_none();
         let time = match (stated, duration) {
             // Eleven days: what claims to take longer is no time to add.
-            (Some(start), Some(duration)) if began && duration.value() < 1e9 => Some(start.plus_seconds(duration.value() / 1e3)),
+            (Some(start), Some(duration)) if began && duration.value() < 1e9 => {
+                Some(start.plus_seconds(duration.value() / 1e3))
+            }
             (time, _) => time,
         };
         Some(Exchange {

@@ -295,6 +295,10 @@ fn field<'a>(pair: &Pair<'a>) -> Option<Value<'a>> {
 /// The number of a text that has a unit: in the unit that the name tells, or else in milliseconds or bytes. A number
 /// alone in quotes is a name, and so is one with a letter behind it, which many names end in.
 fn with_unit(name: &str, text: &str) -> Option<f64> {
+    let first = text.bytes().next()?;
+    if !(first.is_ascii_digit() || matches!(first, b'-' | b'+' | b'.')) {
+        return None;
+    }
     let last = text.bytes().next_back()?;
     let letters = text.bytes().rev().take_while(|byte| !byte.is_ascii_digit()).count();
     if last.is_ascii_digit() || letters < 2 && !matches!(last, b's' | b'%') {
