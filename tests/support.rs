@@ -42,11 +42,16 @@ impl Case {
     /// # Errors
     /// When the folder is not a case; the message names what is wrong.
     pub fn open(folder: PathBuf) -> io::Result<Case> {
-        const INPUTS: [(&str, &str); 3] = [("input.ndjson", "ndjson"), ("input.csv", "csv"), ("input.log", "text")];
+        const INPUTS: [(&str, &str); 4] = [
+            ("input.ndjson", "ndjson"),
+            ("input.csv", "csv"),
+            ("input.log", "text"),
+            ("input.prom", "prometheus"),
+        ];
         let (file, format) = INPUTS
             .into_iter()
             .find(|(file, _)| folder.join(file).is_file())
-            .ok_or_else(|| wrong(&folder, "has no input.ndjson, input.csv or input.log"))?;
+            .ok_or_else(|| wrong(&folder, "has no input.ndjson, input.csv, input.log or input.prom"))?;
         let bytes = fs::read(folder.join(file))?;
         let mut input: serde_json::Map<_, _> = match optional(&folder.join("input.json"))? {
             Some(text) => serde_json::from_str(&text).map_err(|error| wrong(&folder.join("input.json"), error))?,

@@ -266,15 +266,14 @@ impl Level {
         lower.copy_from_slice(name.as_bytes());
         lower.make_ascii_lowercase();
         Some(match &*lower {
-            b"trace" | b"t" | b"v" | b"verbose" | b"finest" | b"finer" => Level::Trace,
+            b"trace" | b"t" | b"trc" | b"v" | b"verbose" | b"vrb" | b"finest" | b"finer" => Level::Trace,
             b"debug" | b"d" | b"dbg" | b"fine" => Level::Debug,
             b"info" | b"i" | b"information" | b"inf" | b"config" => Level::Info,
-            b"notice" | b"n" => Level::Notice,
+            b"notice" | b"n" | b"note" => Level::Notice,
             b"warn" | b"w" | b"warning" | b"wrn" => Level::Warn,
             b"error" | b"e" | b"err" | b"severe" | b"failure" => Level::Error,
-            b"fatal" | b"f" | b"critical" | b"crit" | b"c" | b"alert" | b"emerg" | b"emergency" | b"panic" => {
-                Level::Fatal
-            }
+            b"fatal" | b"f" | b"ftl" | b"critical" | b"crit" | b"c" | b"alert" | b"emerg" | b"emergency" | b"panic"
+            | b"pnc" => Level::Fatal,
             _ => return None,
         })
     }

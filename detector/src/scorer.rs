@@ -24,6 +24,10 @@ pub struct Input {
     /// What is written.
     #[serde(default)]
     pub emit: Emit,
+    /// The file's name where the input is a file: a container's log is called after the container, which is the
+    /// service of the lines that name none.
+    #[serde(default)]
+    pub source: Option<String>,
     /// How far rows without a time are taken to be apart.
     #[serde(default)]
     pub interval_seconds: Interval,
@@ -49,6 +53,7 @@ impl Input {
             format,
             role: Role::default(),
             emit: Emit::default(),
+            source: None,
             interval_seconds: Interval::default(),
             subject: None,
             year: unknown_year(),
@@ -157,6 +162,13 @@ pub struct Problem {
 pub enum Line {
     /// The verdict on a row.
     Row(RowVerdict<'static>),
+    /// A line that continues the record of an earlier row, whose verdict is that row's.
+    Continues {
+        /// The row, counted from 0 over all scored inputs.
+        row: u64,
+        /// The row that it continues.
+        continues: u64,
+    },
     /// The verdict on a session, after its last row.
     Session(SessionVerdict),
     /// A row that could not be read.
@@ -168,6 +180,9 @@ pub enum Line {
     Note {
         /// In words.
         note: String,
+        /// The format, when the note tells which one was found.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        format: Option<Format>,
     },
     /// An episode begins or ends.
     Anomaly(Box<Anomaly>),
@@ -240,6 +255,8 @@ pub struct Scorer {
     /// Sorted so that the next one is the last.
     answers: Vec<Answer>,
     next_row: u64,
+    /// The row of the last event, which the lines after it may continue.
+    last_event: u64,
     reports: Vec<Report>,
 }
 
@@ -253,6 +270,7 @@ impl Scorer {
             emit: Emit::default(),
             answers: Vec::new(),
             next_row: 0,
+            last_event: 0,
             reports: Vec::new(),
         }
     }
@@ -293,6 +311,15 @@ impl Scorer {
         self.reader = Some(reader);
     }
 
+    /// Nothing more has come for a while: a record that waits for its continuation is taken as it stands, and so is
+    /// the beginning of an input whose format is not clear.
+    pub fn flush(&mut self, out: &mut Vec<u8>) {
+        if let Some(mut reader) = self.reader.take() {
+            reader.flush(&mut |row| self.row(row, out));
+            self.reader = Some(reader);
+        }
+    }
+
     /// The input is over.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
         let Some(mut reader) = self.reader.take() else {
@@ -307,6 +334,7 @@ impl Scorer {
                         "rows without a time are taken to be {} s apart; --interval sets another time",
                         reader.interval_seconds()
                     ),
+                    format: None,
                 },
             );
         }
@@ -318,8 +346,10 @@ impl Scorer {
         self.report(out);
     }
 
-    /// Time goes on without events: windows close, and silence is noticed.
+    /// Time goes on without events: windows close, and silence is noticed. A record that waits for its continuation
+    /// is taken as it stands.
     pub fn tick(&mut self, now: Timestamp, out: &mut Vec<u8>) {
+        self.flush(out);
         self.detector.tick(now, &mut self.reports);
         self.report(out);
     }
@@ -335,7 +365,13 @@ impl Scorer {
     }
 
     fn row(&mut self, row: Row<'_>, out: &mut Vec<u8>) {
+        if let Row::Found(format, note) = row {
+            let format = Some(format);
+            write(out, &Line::Note { note, format });
+            return;
+        }
         let number = self.next_row;
+        let mut continues = None;
         let mut line = RowVerdict {
             row: number,
             score: 0.0,
@@ -359,8 +395,10 @@ impl Scorer {
                     line.template_id = Some(Fingerprint(id));
                 }
                 fingerprint = Some(verdict.fingerprint);
+                self.last_event = number;
             }
-            Row::Blank => {}
+            Row::Continues => continues = Some(self.last_event),
+            Row::Blank | Row::Found(..) => {}
             Row::Bad(problem) => write(out, &Line::Problem { problem }),
         }
         if matches!(self.role, Role::WarmUp) {
@@ -368,7 +406,10 @@ impl Scorer {
         }
         self.next_row += 1;
         if matches!(self.emit, Emit::Rows | Emit::All) {
-            write(out, &line);
+            match continues {
+                Some(continues) => write(out, &Line::Continues { row: number, continues }),
+                None => write(out, &line),
+            }
         }
         drop(line);
         while let Some(answer) = self.answers.pop_if(|answer| answer.row <= number) {

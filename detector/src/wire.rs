@@ -9,9 +9,24 @@
 //! Rows without a time are one interval apart, until a row of the same input states a time; from then on a
 //! row without one belongs to the moment of the row before it.
 
+pub mod access;
 pub mod csv;
+mod detect;
+pub mod envelope;
+pub mod envoy;
+mod json;
+pub mod kubernetes;
 mod lines;
+pub mod logfmt;
+mod naming;
 pub mod ndjson;
+pub mod otlp;
+mod payload;
+pub mod prometheus;
+mod quantity;
+mod record;
+mod service;
+pub mod syslog;
 pub mod text;
 mod time;
 
@@ -25,14 +40,32 @@ use crate::scorer::{Input, Problem};
 
 /// The formats of input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+#[serde(rename_all = "kebab-case")]
 pub enum Format {
-    /// One JSON object a line: our own events.
+    /// Found out from the first lines of the input.
+    Auto,
+    /// JSON objects of any schema, one a line or spread over several: our own events, the logs of libraries, Envoy
+    /// and collectors, `raw_log` envelopes, request bodies.
     Ndjson,
     /// Comma-separated values with a header row.
     Csv,
-    /// Plain log lines.
+    /// Log lines of any kind.
     Text,
+    /// `key=value` pairs.
+    Logfmt,
+    /// RFC 3164 and RFC 5424.
+    Syslog,
+    /// Access logs of Apache and nginx: common, combined, and with what is often added behind them.
+    Access,
+    /// Envoy's default access log in text; in JSON it is [`Format::Ndjson`].
+    Envoy,
+    /// The container runtimes' own format (CRI); Docker's json-file is [`Format::Ndjson`].
+    Kubernetes,
+    /// OTLP in JSON: logs and metrics.
+    Otlp,
+    /// Prometheus' text exposition, and OpenMetrics.
+    Prometheus,
 }
 
 /// One row of the input.
@@ -40,8 +73,13 @@ pub enum Format {
 pub enum Row<'a> {
     /// An event.
     Event(Event<'a>),
+    /// A line that continues the record of the [`Row::Event`] before it. The event of a record of several lines is
+    /// handed on when the record is complete, and then one of these for each of its further lines.
+    Continues,
     /// A row without content, for example a blank line of a log: nothing is lost, and nothing is said.
     Blank,
+    /// No row at all: the format that was found, and in words what it is.
+    Found(Format, String),
     /// A row that could not be read.
     Bad(Problem),
 }
@@ -56,23 +94,42 @@ pub struct Reader {
     clock: Clock,
 }
 
+/// Every decoder has `read(chunk, clock, each)` for bytes cut anywhere, `flush(clock, each)` to hand on a record that
+/// waits for its continuation, and `finish(clock, each)` for the end of the input.
 #[derive(Debug)]
 enum Decoder {
-    Ndjson(ndjson::Ndjson),
+    Auto(Box<detect::Auto>),
+    Ndjson(Box<ndjson::Ndjson>),
     /// Boxed for its size: a table of states is part of it.
     Csv(Box<csv::Csv>),
-    Text(text::Text),
+    Logfmt(Box<logfmt::Logfmt>),
+    Text(Box<text::Text>),
+    Prometheus(Box<prometheus::Prometheus>),
+}
+
+impl Decoder {
+    fn new(format: Format, input: &Input) -> Self {
+        match format {
+            Format::Auto => Decoder::Auto(Box::new(detect::Auto::new(input))),
+            Format::Ndjson | Format::Otlp => Decoder::Ndjson(Box::new(ndjson::Ndjson::new(input))),
+            Format::Csv => Decoder::Csv(Box::new(csv::Csv::new(input))),
+            Format::Logfmt => Decoder::Logfmt(Box::new(logfmt::Logfmt::new(input))),
+            Format::Prometheus => Decoder::Prometheus(Box::default()),
+            // The formats of lines get readers of their own here as they come.
+            Format::Text
+            | Format::Syslog
+            | Format::Access
+            | Format::Envoy
+            | Format::Kubernetes => Decoder::Text(Box::new(text::Text::new(input))),
+        }
+    }
 }
 
 impl Reader {
     /// A reader of one input; rows without a time come after `last`, the time of the last event before it.
     pub fn new(input: &Input, last: Option<Timestamp>) -> Self {
         Reader {
-            decoder: match input.format {
-                Format::Ndjson => Decoder::Ndjson(ndjson::Ndjson::new()),
-                Format::Csv => Decoder::Csv(Box::new(csv::Csv::new(input))),
-                Format::Text => Decoder::Text(text::Text::new(input)),
-            },
+            decoder: Decoder::new(input.format, input),
             clock: Clock {
                 last,
                 interval: input.interval_seconds.seconds(),
@@ -84,20 +141,65 @@ impl Reader {
 
     /// Reads a chunk and hands on every row that is complete.
     pub fn read(&mut self, chunk: &[u8], each: &mut dyn FnMut(Row<'_>)) {
+        let clock = &mut self.clock;
         match &mut self.decoder {
-            Decoder::Ndjson(ndjson) => ndjson.read(chunk, &mut self.clock, each),
-            Decoder::Csv(csv) => csv.read(chunk, &mut self.clock, each),
-            Decoder::Text(text) => text.read(chunk, &mut self.clock, each),
+            Decoder::Auto(auto) => {
+                if let Some(found) = auto.read(chunk) {
+                    self.settle(&found, each);
+                }
+            }
+            Decoder::Ndjson(ndjson) => ndjson.read(chunk, clock, each),
+            Decoder::Csv(csv) => csv.read(chunk, clock, each),
+            Decoder::Logfmt(logfmt) => logfmt.read(chunk, clock, each),
+            Decoder::Text(text) => text.read(chunk, clock, each),
+            Decoder::Prometheus(prometheus) => prometheus.read(chunk, clock, each),
+        }
+    }
+
+    /// Hands on a record that is complete but for a continuation that may still come: nothing more has come for a
+    /// while. A line without its end is still waited for.
+    pub fn flush(&mut self, each: &mut dyn FnMut(Row<'_>)) {
+        let clock = &mut self.clock;
+        match &mut self.decoder {
+            Decoder::Auto(auto) => {
+                if let Some(found) = auto.flush() {
+                    self.settle(&found, each);
+                    self.flush(each);
+                }
+            }
+            Decoder::Ndjson(ndjson) => ndjson.flush(clock, each),
+            Decoder::Text(text) => text.flush(clock, each),
+            Decoder::Prometheus(prometheus) => prometheus.flush(clock, each),
+            Decoder::Csv(_) | Decoder::Logfmt(_) => {}
         }
     }
 
     /// The input is over: hands on what is left, for example a last line without its end.
     pub fn finish(&mut self, each: &mut dyn FnMut(Row<'_>)) {
+        let clock = &mut self.clock;
         match &mut self.decoder {
-            Decoder::Ndjson(ndjson) => ndjson.finish(&mut self.clock, each),
-            Decoder::Csv(csv) => csv.finish(&mut self.clock, each),
-            Decoder::Text(text) => text.finish(&mut self.clock, each),
+            Decoder::Auto(auto) => {
+                let found = auto.finish();
+                self.settle(&found, each);
+                self.finish(each);
+            }
+            Decoder::Ndjson(ndjson) => ndjson.finish(clock, each),
+            Decoder::Csv(csv) => csv.finish(clock, each),
+            Decoder::Logfmt(logfmt) => logfmt.finish(clock, each),
+            Decoder::Text(text) => text.finish(clock, each),
+            Decoder::Prometheus(prometheus) => prometheus.finish(clock, each),
         }
+    }
+
+    /// Goes on with the format that was found, and with what had to be read to find it.
+    fn settle(&mut self, found: &detect::Found, each: &mut dyn FnMut(Row<'_>)) {
+        self.decoder = match found.format {
+            // Nobody said that it is JSON throughout.
+            Format::Ndjson => Decoder::Ndjson(Box::new(ndjson::Ndjson::lenient(&found.input))),
+            format => Decoder::new(format, &found.input),
+        };
+        each(Row::Found(found.format, found.note()));
+        self.read(&found.bytes, each);
     }
 
     /// The interval that is assumed between rows without a time, in seconds.

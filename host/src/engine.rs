@@ -96,6 +96,20 @@ impl Engine {
         }
     }
 
+    /// Nothing more has come for a while: what waits for its continuation is taken as it stands.
+    ///
+    /// # Errors
+    /// When the guest traps or reaches a limit.
+    pub fn flush(&mut self, out: &mut Vec<u8>) -> Result<(), EngineError> {
+        match self {
+            Engine::Native(scorer) => {
+                scorer.flush(out);
+                Ok(())
+            }
+            Engine::Wasm(guest) => guest.flush(out),
+        }
+    }
+
     /// The input is over.
     ///
     /// # Errors

@@ -123,6 +123,12 @@ impl Guest {
         Ok(())
     }
 
+    pub(crate) fn flush(&mut self, out: &mut Vec<u8>) -> Result<(), EngineError> {
+        let lines = self.call("flush", 0, |engine, store| engine.call_flush(store))?;
+        out.extend_from_slice(&lines);
+        Ok(())
+    }
+
     pub(crate) fn finish(&mut self, out: &mut Vec<u8>) -> Result<(), EngineError> {
         let lines = self.call("finish", 0, |engine, store| engine.call_finish(store))?;
         out.extend_from_slice(&lines);

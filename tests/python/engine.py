@@ -11,7 +11,7 @@ from pathlib import Path
 from wasmtime import Engine, Store
 from wasmtime.component import Component, Linker
 
-FORMATS = {"input.ndjson": "ndjson", "input.csv": "csv", "input.log": "text"}
+FORMATS = {"input.ndjson": "ndjson", "input.csv": "csv", "input.log": "text", "input.prom": "prometheus"}
 # The package converts a list byte by byte: 64 KiB take a tenth of a second.
 CHUNK = 4096
 

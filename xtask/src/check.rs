@@ -1,6 +1,5 @@
 //! What can be known without running anything: format, lints, documentation, dependencies.
 
-use std::path::PathBuf;
 use std::process::Command;
 
 use anyhow::Result;
@@ -50,7 +49,7 @@ fn lint(packages: &[&str], targets: &[&str]) -> Result<()> {
 /// clock and no randomness, may not contain at any depth.
 fn dependencies() -> Result<()> {
     let root = watchpost_guests::root();
-    let deny = cargo_deny()?;
+    let deny = process::installed("cargo-deny", CARGO_DENY)?;
     process::run(Command::new(&deny).current_dir(&root).args([
         "--workspace",
         "--all-features",
@@ -65,30 +64,4 @@ fn dependencies() -> Result<()> {
             .args(["--manifest-path", "plugins/engine/Cargo.toml", "--exclude-dev"])
             .args(["--config", "detector/deny.toml", "check", "bans"]),
     )
-}
-
-/// cargo-deny in its pinned version, installed below the target directory when it is not there.
-fn cargo_deny() -> Result<PathBuf> {
-    let tools = process::target().join("tools");
-    let program = tools.join("bin").join("cargo-deny");
-    let installed = Command::new(&program)
-        .arg("--version")
-        .output()
-        .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(CARGO_DENY));
-    if !installed {
-        process::run(
-            process::cargo()
-                .args([
-                    "install",
-                    "cargo-deny",
-                    "--version",
-                    CARGO_DENY,
-                    "--locked",
-                    "--debug",
-                    "--root",
-                ])
-                .arg(&tools),
-        )?;
-    }
-    Ok(program)
 }

@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod eval;
+mod fuzz;
 mod process;
 mod python;
 mod test;
@@ -40,6 +41,14 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         further: Vec<String>,
     },
+    /// Fuzzes everything that reads bytes from outside, where there is a nightly compiler.
+    Fuzz {
+        /// The targets, of `tests/fuzz/targets`; all of them without one.
+        targets: Vec<String>,
+        /// How long each of them runs.
+        #[arg(long, default_value = "60")]
+        seconds: u32,
+    },
     /// Measures detection quality on labelled data that is kept outside of this project.
     Eval {
         /// The folder of the data; the scripts are expected in `eval` beside it.
@@ -57,6 +66,7 @@ fn main() -> Result<()> {
         Task::Wasm => wasm::build(),
         Task::Bless => test::bless(),
         Task::Bench { further } => bench::run(&further),
+        Task::Fuzz { targets, seconds } => fuzz::run(&targets, seconds),
         Task::Eval { data, further } => eval::run(&data, &further),
     }
 }

@@ -26,6 +26,22 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// A program of the registry in its pinned version, installed below the target directory when it is not there.
+pub(crate) fn installed(name: &str, version: &str) -> Result<PathBuf> {
+    let tools = target().join("tools");
+    let program = tools.join("bin").join(name);
+    let is_installed = Command::new(&program)
+        .arg("--version")
+        .output()
+        .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(version));
+    if !is_installed {
+        run(cargo()
+            .args(["install", name, "--version", version, "--locked", "--debug", "--root"])
+            .arg(&tools))?;
+    }
+    Ok(program)
+}
+
 /// Whether a program can be started at all.
 pub(crate) fn exists(program: &str) -> bool {
     Command::new(program)

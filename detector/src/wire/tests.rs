@@ -38,7 +38,7 @@ pub(super) fn check_input(input: &Input, bytes: &[u8], expected: &[&str]) {
     }
 }
 
-fn shown(row: &Row<'_>) -> String {
+pub(super) fn shown(row: &Row<'_>) -> String {
     match row {
         Row::Event(Event::Sample(sample)) => {
             let mut text = format!("{}{}", sample.time, labels(&sample.subject));
@@ -50,8 +50,18 @@ fn shown(row: &Row<'_>) -> String {
         Row::Event(Event::Log(record)) => {
             let level = record.level.map_or("-", crate::event::Level::name);
             let session = record.session.map_or(String::new(), |session| format!(" <{session}>"));
+            let fields: Vec<_> = record
+                .fields
+                .iter()
+                .map(|field| format!("{}={}", field.metric, field.value.value()))
+                .collect();
+            let fields = if fields.is_empty() {
+                String::new()
+            } else {
+                format!(" [{}]", fields.join(" "))
+            };
             format!(
-                "{}{} {level}{session}: {}",
+                "{}{} {level}{session}: {}{fields}",
                 record.time,
                 labels(&record.subject),
                 record.message
@@ -76,6 +86,8 @@ fn shown(row: &Row<'_>) -> String {
                 text(request.flags),
             )
         }
+        Row::Continues => "continues".to_owned(),
+        Row::Found(_, note) => format!("note: {note}"),
         Row::Blank => "blank".to_owned(),
         Row::Bad(problem) => {
             let field = problem
@@ -115,7 +127,9 @@ fn rows_without_a_time_are_an_interval_apart_after_the_last_event() {
     input.interval_seconds = 0.5.try_into().unwrap();
     let mut reader = Reader::new(&input, Some(Timestamp::from_seconds(100)));
     let mut times = Vec::new();
-    reader.read(b"one\ntwo\n", &mut |row| times.push(shown(&row)));
+    let mut note = |row: Row<'_>| times.push(shown(&row));
+    reader.read(b"one\ntwo\n", &mut note);
+    reader.flush(&mut note);
     assert_eq!(times, ["1970-01-01T00:01:40.5Z -: one", "1970-01-01T00:01:41Z -: two"]);
     assert!(reader.assumed_interval());
 }
@@ -124,15 +138,15 @@ fn rows_without_a_time_are_an_interval_apart_after_the_last_event() {
 fn once_a_time_is_stated_rows_without_one_share_it() {
     let mut reader = Reader::new(&Input::new(Format::Text), None);
     let mut times = Vec::new();
-    reader.read(b"2026-11-20T09:00:00Z failed\n  at main\n  at start\n", &mut |row| {
-        times.push(shown(&row));
-    });
+    let mut note = |row: Row<'_>| times.push(shown(&row));
+    reader.read(b"2026-11-20T09:00:00Z failed\nINFO main\nINFO start\n", &mut note);
+    reader.finish(&mut note);
     assert_eq!(
         times,
         [
             "2026-11-20T09:00:00Z -: failed",
-            "2026-11-20T09:00:00Z -:   at main",
-            "2026-11-20T09:00:00Z -:   at start",
+            "2026-11-20T09:00:00Z info: main",
+            "2026-11-20T09:00:00Z info: start",
         ]
     );
     assert!(!reader.assumed_interval());
@@ -173,7 +187,19 @@ fn a_long_line_is_one_problem() {
 }
 
 fn format() -> impl Strategy<Value = Format> {
-    prop_oneof![Just(Format::Ndjson), Just(Format::Csv), Just(Format::Text)]
+    proptest::sample::select(&[
+        Format::Auto,
+        Format::Ndjson,
+        Format::Csv,
+        Format::Text,
+        Format::Logfmt,
+        Format::Syslog,
+        Format::Access,
+        Format::Envoy,
+        Format::Kubernetes,
+        Format::Otlp,
+        Format::Prometheus,
+    ])
 }
 
 /// Pieces of all formats, so that random inputs get past the first byte.
@@ -193,6 +219,21 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
         "{\"ts\":\"2026-11-20T09:00:00.5+01:00\",\"cpu\":4e1,\"host\":\"w\\u00e9b\"}\n",
         "{\"msg\":\"up\",\"level\":30,\"labels\":{\"a\":\"b\"},\"metrics\":{\"x\":1,\"x\":2},\"id\":[1,{}]}\n",
         "{\"time\":1e300,\"metrics\":[]",
+        "{\"log\":\"level=warn msg=a\\n\",\"stream\":\"stdout\",\"time\":\"2026-11-20T09:00:00Z\"}\n",
+        "{\"raw_log\":\"a b\",\"format_type\":\"regex\",\"custom_config\":{\"pattern\":\"(?<level>a) (b)\"}}\n",
+        "{\"logs\":[{\"raw_log\":\"a=1 b=2\",\"format_type\":\"kv\"},{\"message\":\"x\"}]}\n",
+        "{\"start_time\":\"2026-11-20T09:00:00Z\",\"response_code\":503,\"response_flags\":\"UF\",\"duration\":\"7\"}\n",
+        "[\n{\n\"took\": \"5ms\",\n\"a\": {\"b\": 1}},\n",
+        "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"body\":{\"stringValue\":\"x\"}}]}]}]}\n",
+        "{",
+        "}",
+        "]\n",
+        "ts=2026-11-20T09:00:00Z level=info msg=\"a \\\"b\" took=1,5ms x\n",
+        "2026-11-20T09:00:00Z stdout P {\"msg\":\n",
+        "2026-11-20T09:00:00Z stdout F \"up\"}\n",
+        "http_requests_total{code=\"200\"} 17\n",
+        "[2026-11-20T09:00:00Z] \"GET / HTTP/1.1\" 200 - 0 1 2 3 \"-\" \"-\" \"-\" \"-\" \"-\"\n",
+        "10.0.0.9 - - [20/Nov/2026:09:00:03 +0000] \"GET /pay HTTP/1.1\" 500 12\n",
         "Nov 20 09:00:00 db01 postgres[71]: ERROR: no",
         "<11>1 2026-11-20T09:00:00Z db01 app - - - hi\n",
         "[20/Nov/2026:09:00:00 +0100] \"GET",
@@ -252,6 +293,11 @@ proptest! {
     fn names_are_there_once(format in format(), bytes in bytes()) {
         let mut reader = Reader::new(&Input::new(format), None);
         let mut check = |row: Row<'_>| {
+            if let Row::Event(Event::Log(record)) = row {
+                assert!(record.fields.windows(2).all(|pair| pair[0].metric < pair[1].metric));
+                let labels = record.subject.labels();
+                assert!(labels.windows(2).all(|pair| pair[0].name < pair[1].name));
+            }
             if let Row::Event(Event::Sample(sample)) = row {
                 let mut names: Vec<_> = sample.values.iter().map(|value| value.metric).collect();
                 names.sort_unstable();

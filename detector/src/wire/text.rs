@@ -12,19 +12,28 @@
 //! | level | `ERROR`, `[error]`, `<warn>`, `level=error` (also `lvl`, `severity`) among the first words after the time, or at the start of a line without one; `<11>` of syslog; the letters of Android and klog |
 //! | service | `cart` of `host cart[17]:` in syslog, or `service=cart`, `app=cart`: the label `service` of the subject |
 //!
-//! A word such as `error` in the text is no level. A line without a time, for example of a stack trace, has
-//! the time of the line before. What is no UTF-8 is replaced by `U+FFFD`. Blank lines are blank rows.
+//! A word such as `error` in the text is no level. What is no UTF-8 is replaced by `U+FFFD`, and colours are left
+//! out. Blank lines are blank rows.
+//!
+//! Lines that belong together are one record: see `join` for what does. A record ends when a line of another one
+//! comes, or with [`Reader::flush`](super::Reader::flush).
+//!
+//! The same reader takes what stands around a log line apart: the headers of [`syslog`](super::syslog), the
+//! prefixes of [`kubernetes`](super::kubernetes); there, and in access logs, what is inside may be of any format.
 
-mod level;
-mod prefix;
-mod stamp;
+mod join;
+pub(super) mod level;
+pub(super) mod prefix;
+mod records;
+pub(super) mod stamp;
 
 #[cfg(test)]
 mod tests;
 
+use records::Records;
+
 use super::lines::{Line, Lines};
 use super::{Clock, Row, too_long};
-use crate::event::{Event, Label, LogRecord, Subject};
 use crate::scorer::Input;
 
 /// The reader of one input.
@@ -36,9 +45,9 @@ pub(crate) struct Text {
 
 #[derive(Debug)]
 struct Rows {
-    year: i16,
+    records: Records,
     mended: String,
-    joined: String,
+    plain: String,
 }
 
 impl Text {
@@ -46,9 +55,9 @@ impl Text {
         Text {
             lines: Lines::default(),
             rows: Rows {
-                year: input.year,
+                records: Records::new(input),
                 mended: String::new(),
-                joined: String::new(),
+                plain: String::new(),
             },
         }
     }
@@ -58,15 +67,22 @@ impl Text {
         lines.read(chunk, |number, line| rows.line(number, &line, clock, each));
     }
 
+    /// Hands on the records that are complete unless more of them comes.
+    pub(crate) fn flush(&mut self, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
+        self.rows.records.flush(clock, each);
+    }
+
     pub(crate) fn finish(&mut self, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
         let Text { lines, rows } = self;
         lines.finish(|number, line| rows.line(number, &line, clock, each));
+        rows.records.finish(clock, each);
     }
 }
 
 impl Rows {
     fn line(&mut self, number: u64, line: &Line<'_>, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
         let Line::Whole(line) = line else {
+            self.records.finish(clock, each);
             clock.pass(None);
             each(Row::Bad(too_long(number)));
             return;
@@ -78,29 +94,30 @@ impl Rows {
                 &self.mended
             }
         };
-        let line = line.trim_end();
-        if line.is_empty() {
-            each(Row::Blank);
-            return;
-        }
-        let line = prefix::read(line, self.year);
-        let message = if line.before.is_empty() {
-            line.message
-        } else {
-            self.joined.clear();
-            self.joined.push_str(line.before);
-            self.joined.push_str(line.message);
-            &self.joined
+        let line = match memchr::memchr(ESCAPE, line.as_bytes()) {
+            None => line,
+            Some(_) => {
+                without_colours(line, &mut self.plain);
+                &self.plain
+            }
         };
-        let mut labels = line.service.map(|value| Label { name: "service", value });
-        each(Row::Event(Event::Log(LogRecord {
-            time: clock.time(line.time),
-            subject: Subject::new(labels.as_mut_slice()),
-            level: line.level,
-            message,
-            session: None,
-            fields: &[],
-        })));
+        self.records.line(number, line, clock, each);
+    }
+}
+
+const ESCAPE: u8 = 0x1b;
+
+/// Leaves out what tells a terminal how to show a text: `ESC [ 31 m`.
+fn without_colours(line: &str, plain: &mut String) {
+    plain.clear();
+    let mut pieces = line.split(char::from(ESCAPE));
+    plain.push_str(pieces.next().unwrap_or_default());
+    for piece in pieces {
+        let shown = piece.strip_prefix('[').and_then(|piece| {
+            let end = piece.find(|sign: char| !sign.is_ascii_digit() && !matches!(sign, ';' | '?'))?;
+            piece.get(end..)?.strip_prefix(|sign: char| sign.is_ascii_alphabetic())
+        });
+        plain.push_str(shown.unwrap_or(piece));
     }
 }
 

@@ -155,6 +155,75 @@ impl<'a> Cursor<'a> {
         moment(date, time, offset)
     }
 
+    /// `20/Nov/2026:09:00:00 +0100`, the time of Apache and nginx; Python's servers have a blank before the clock.
+    pub(super) fn common_log(&mut self) -> Option<Timestamp> {
+        let day = self.digits(2)?;
+        self.byte(b'/')?;
+        let month = self.month()?;
+        self.byte(b'/')?;
+        let year = self.digits(4)?;
+        self.one_of(b": ")?;
+        let clock = self.time_of_day()?;
+        let offset = self.zone().unwrap_or(0);
+        moment(date(year, month, day)?, clock, offset)
+    }
+
+    /// `9:00:00 AM`.
+    pub(super) fn clock_of_twelve(&mut self) -> Option<civil::Time> {
+        let mut cursor = *self;
+        let hour = match cursor.run_of_digits()? {
+            [one] => digit(*one)?,
+            [ten, one] => digit(*ten)? * 10 + digit(*one)?,
+            _ => return None,
+        };
+        cursor.byte(b':')?;
+        let minute = cursor.digits(2)?;
+        cursor.byte(b':')?;
+        let second = cursor.digits(2)?;
+        cursor.byte(b' ')?;
+        let noon = match cursor.one_of(b"AP")? {
+            b'P' => 12,
+            _ => 0,
+        };
+        cursor.byte(b'M')?;
+        let clock = (1..=12)
+            .contains(&hour)
+            .then(|| time(hour % 12 + noon, minute, second, 0))?;
+        *self = cursor;
+        clock
+    }
+
+    /// The English name of a day, in three letters.
+    pub(super) fn weekday(&mut self) -> Option<()> {
+        let weekday = self.0.get(..3)?;
+        [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"]
+            .iter()
+            .any(|day| *day == weekday)
+            .then_some(())?;
+        self.literal(weekday)
+    }
+
+    /// The English name of a month, in three letters.
+    pub(super) fn month(&mut self) -> Option<i32> {
+        let month = match self.0.get(..3)? {
+            b"Jan" => 1,
+            b"Feb" => 2,
+            b"Mar" => 3,
+            b"Apr" => 4,
+            b"May" => 5,
+            b"Jun" => 6,
+            b"Jul" => 7,
+            b"Aug" => 8,
+            b"Sep" => 9,
+            b"Oct" => 10,
+            b"Nov" => 11,
+            b"Dec" => 12,
+            _ => return None,
+        };
+        self.0 = self.0.get(3..)?;
+        Some(month)
+    }
+
     /// `Z`, `UTC`, `GMT`, `+01:00`, `+0100` or `+01`, in seconds east of Greenwich. After a space only what
     /// cannot be anything else counts.
     pub(super) fn zone(&mut self) -> Option<i64> {

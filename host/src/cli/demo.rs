@@ -198,7 +198,7 @@ impl Show {
                 Said::Problem(problem) => {
                     anyhow::bail!("the simulation wrote an event that cannot be read: {}", problem.message)
                 }
-                Said::Note(_) => {}
+                Said::Note(..) => {}
             }
         }
         Ok(())

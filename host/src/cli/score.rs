@@ -1,5 +1,6 @@
 //! `watchpost score`: reads files or a stream, and says what is strange in them.
 
+mod paths;
 mod run;
 mod sniff;
 mod source;
@@ -25,12 +26,13 @@ use source::Source;
 /// Scores metrics and log lines from files or a stream, and prints the episodes in which they are strange.
 ///
 /// Events are scored in the order in which they come, each before it is learned from. Files may be packed with gzip
-/// or zstd. The data goes to standard output, everything else to standard error.
+/// or zstd. A folder stands for all files in it; the parts of a rotated log are read oldest first. The data goes to standard output, everything else to standard error.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   watchpost score metrics.csv
   watchpost score --warm-up last-week.csv.gz today.csv
+  watchpost score /var/log/nginx 'logs/**/*.log.gz'
   watchpost score --scores --output ndjson app.log > scores.ndjson
   tail -f app.log | watchpost score --output ndjson --state app.state -
   watchpost score --exit-code --quiet build/latency.csv || echo 'the build got slower'
@@ -39,11 +41,11 @@ A table is printed when the input ends; for a stream that does not, use `--outpu
 run cleanly: what is open is reported, the state is saved, and the exit code is 130. Rows that cannot be read are \
 named and left out; only when none can be read is the exit code 1.")]
 pub(crate) struct Score {
-    /// The inputs, read one after the other; `-` or none is standard input.
-    #[arg(value_name = "FILE")]
+    /// The inputs, read one after the other: files, folders and patterns; `-` or none is standard input.
+    #[arg(value_name = "PATH")]
     files: Vec<PathBuf>,
 
-    /// The format of the inputs; `auto` tells it from the name and the first lines of each.
+    /// The format of the inputs; `auto` finds it out for each, from its first lines, and says what it found.
     #[arg(long, value_name = "FORMAT", default_value = "auto")]
     input: InputFormat,
 
@@ -51,8 +53,9 @@ pub(crate) struct Score {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
 
-    /// History that is learned from and not scored; may be given several times, in order of time.
-    #[arg(long, value_name = "FILE")]
+    /// History that is learned from and not scored: a file, folder or pattern; may be given several times, in order of
+    /// time.
+    #[arg(long, value_name = "PATH")]
     warm_up: Vec<PathBuf>,
 
     /// The time between rows that do not tell theirs, in seconds.
@@ -98,23 +101,44 @@ pub(crate) struct Score {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum InputFormat {
-    /// By the name and the first lines of each file.
+    /// Found out for each file, and said.
     Auto,
+    /// JSON objects of any schema; for our own see `watchpost config schema event`.
+    Ndjson,
     /// A header row, then a row of metrics and labels a line.
     Csv,
-    /// Plain log lines.
+    /// Log lines of any kind.
     Text,
-    /// One event as a JSON object a line; see `watchpost config schema event`.
-    Ndjson,
+    /// Lines of `key=value`.
+    Logfmt,
+    /// RFC 3164 and RFC 5424.
+    Syslog,
+    /// Access logs of Apache and nginx.
+    Access,
+    /// Envoy's default access log.
+    Envoy,
+    /// What a container runtime writes (CRI).
+    Kubernetes,
+    /// OpenTelemetry's logs and metrics in JSON.
+    Otlp,
+    /// Prometheus' text format, and OpenMetrics.
+    Prometheus,
 }
 
 impl InputFormat {
-    fn chosen(self) -> Option<Format> {
+    fn format(self) -> Format {
         match self {
-            InputFormat::Auto => None,
-            InputFormat::Csv => Some(Format::Csv),
-            InputFormat::Text => Some(Format::Text),
-            InputFormat::Ndjson => Some(Format::Ndjson),
+            InputFormat::Auto => Format::Auto,
+            InputFormat::Ndjson => Format::Ndjson,
+            InputFormat::Csv => Format::Csv,
+            InputFormat::Text => Format::Text,
+            InputFormat::Logfmt => Format::Logfmt,
+            InputFormat::Syslog => Format::Syslog,
+            InputFormat::Access => Format::Access,
+            InputFormat::Envoy => Format::Envoy,
+            InputFormat::Kubernetes => Format::Kubernetes,
+            InputFormat::Otlp => Format::Otlp,
+            InputFormat::Prometheus => Format::Prometheus,
         }
     }
 }
@@ -125,7 +149,7 @@ impl Score {
         if let Some(budget) = self.false_alarms_per_day {
             document.detector.false_alarms_per_day = budget;
         }
-        let sources = self.sources()?;
+        let sources = self.sources(console)?;
         let answers = self.feedback.as_deref().map(answers).transpose()?.unwrap_or_default();
         let snapshot = self.state.as_deref().map(state::load).transpose()?.flatten();
         let engine = self.engine.open(&document, snapshot.as_deref())?;
@@ -145,8 +169,8 @@ impl Score {
             answers,
             ..Input::new(Format::Text)
         };
-        let mut run = Run::new(engine, &console, self.passed(), template)?;
-        let read = source::read(sources, self.input.chosen(), console.bar(), |message| run.hear(message));
+        let mut run = Run::new(engine, &console, self.passed(), template, sources.len())?;
+        let read = source::read(sources, self.input.format(), console.bar(), |message| run.hear(message));
         match read {
             Ok(()) => self.conclude(run, &document),
             // The reader has all it wanted, as `head` does, and gets no summary of what it did not.
@@ -201,12 +225,24 @@ impl Score {
         }
     }
 
-    fn sources(&self) -> anyhow::Result<Vec<Source>> {
+    fn sources(&self, console: &Console) -> anyhow::Result<Vec<Source>> {
         let stdin = [PathBuf::from("-")];
         let files = if self.files.is_empty() { &stdin[..] } else { &self.files };
-        let warm_up = self.warm_up.iter().map(|path| Source::new(path, Role::WarmUp));
-        let scored = files.iter().map(|path| Source::new(path, Role::Score));
-        let sources: Vec<Source> = warm_up.chain(scored).collect();
+        let mut sources = Vec::new();
+        for (given, role) in [(&*self.warm_up, Role::WarmUp), (files, Role::Score)] {
+            let found = paths::find(given)?;
+            for log in &found.reordered {
+                console.note(format_args!("{log}: its parts are read oldest first"));
+            }
+            let (lost, skipped): (Vec<_>, Vec<_>) = found.skipped.into_iter().partition(|skipped| skipped.is_lost);
+            if !skipped.is_empty() {
+                console.note(paths::told(&skipped));
+            }
+            if !lost.is_empty() {
+                console.problem(paths::told(&lost));
+            }
+            sources.extend(found.files.iter().map(|path| Source::new(path, role)));
+        }
         if sources.iter().filter(|source| source.is_stdin()).count() > 1 {
             let message = "standard input can be read only once; name a file for the history or for the input";
             return Err(Usage(message.to_owned()).into());

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use anyhow::Context;
 use serde::Deserialize;
+use watchpost_detector::wire::Format;
 use watchpost_detector::{Anomaly, Fingerprint, Phase, Problem, SessionVerdict, Timestamp};
 
 /// One line of the engine's output.
@@ -17,8 +18,8 @@ pub(crate) enum Said<'a> {
     Anomaly(&'a [u8], Box<Anomaly>),
     /// A row could not be read.
     Problem(Problem),
-    /// Something that the user should know.
-    Note(String),
+    /// Something that the user should know; with a format, that this one was found.
+    Note(String, Option<Format>),
 }
 
 /// The lines of what the engine wrote.
@@ -41,11 +42,13 @@ fn parse(line: &[u8]) -> serde_json::Result<Said<'_>> {
     #[derive(Deserialize)]
     struct OfNote {
         note: String,
+        format: Option<Format>,
     }
     Ok(if line.starts_with(b"{\"problem\"") {
         Said::Problem(serde_json::from_slice::<OfProblem>(line)?.problem)
     } else if line.starts_with(b"{\"note\"") {
-        Said::Note(serde_json::from_slice::<OfNote>(line)?.note)
+        let OfNote { note, format } = serde_json::from_slice(line)?;
+        Said::Note(note, format)
     } else if line.starts_with(b"{\"session\"") {
         Said::Session(line, serde_json::from_slice(line)?)
     } else {
@@ -92,7 +95,7 @@ mod tests {
         assert!(matches!(said[0], Said::Row(b"{\"row\":0,\"score\":0.1}\n")));
         assert!(matches!(&said[1], Said::Session(_, verdict) if verdict.anomaly));
         assert!(matches!(&said[2], Said::Problem(problem) if problem.line == 3));
-        assert!(matches!(&said[3], Said::Note(note) if note == "rows without a time"));
+        assert!(matches!(&said[3], Said::Note(note, None) if note == "rows without a time"));
         assert!(matches!(&said[4], Said::Anomaly(line, _) if line.strip_suffix(b"\n") == Some(ONSET.as_bytes())));
         assert!(lines(b"{\"timestamp\":1}\n").next().unwrap().is_err());
     }

@@ -46,6 +46,10 @@ impl abi::Guest for Engine {
         lines(|scorer, out| scorer.push(&chunk, out))
     }
 
+    fn flush() -> Vec<u8> {
+        lines(Scorer::flush)
+    }
+
     fn finish() -> Vec<u8> {
         lines(Scorer::finish)
     }

@@ -56,7 +56,7 @@ fn log_lines() {
         ),
         (
             r#"{"ts":0,"message":"up","service":"cart","labels":{"zone":"a"},"trace":"x1","took_ms":3,"ok":true}"#,
-            "1970-01-01T00:00:00Z {service=cart zone=a} -: up",
+            "1970-01-01T00:00:00Z {service=cart zone=a} -: up [took_ms=3]",
         ),
         (
             r#"{"ts":0,"message":"up","level":"Warning"}"#,
@@ -185,8 +185,7 @@ fn problems() {
         (r#"{"cpu" 1}"#, "line 1 [cpu]: expected `:` at column 8".to_owned()),
         (
             "[1]",
-            "line 1: invalid type: sequence, expected an object such as {\"message\": \"started\"} or \
-             {\"cpu_percent\": 41.5}"
+            "line 1: \"1\" is no object: write one such as {\"message\": \"started\"} or {\"cpu_percent\": 41.5}"
                 .to_owned(),
         ),
     ] {
@@ -212,6 +211,53 @@ fn lines() {
             good,
         ],
     );
+}
+
+#[test]
+fn objects_of_several_lines() {
+    ndjson(
+        "{\n  \"ts\": 0,\n  \"a\": 1,\n  \"x\": {\n    \"b\": 2\n  }\n}\n{\"ts\":1,\"a\":2}\n",
+        &["1970-01-01T00:00:00Z a=1 x.b=2", "1970-01-01T00:00:01Z a=2"],
+    );
+    ndjson(
+        "[\n{\"ts\":0,\"a\":1},\n  {\"ts\":0,\n\"a\":2},\n{\"ts\":0,\"a\":3}]\n",
+        &[
+            "1970-01-01T00:00:00Z a=1",
+            "1970-01-01T00:00:00Z a=2",
+            "1970-01-01T00:00:00Z a=3",
+        ],
+    );
+    ndjson(
+        "[{\"ts\":0,\"a\":1}, {\"ts\":0,\"a\":2}]{\"ts\":0,\"a\":3}",
+        &[
+            "1970-01-01T00:00:00Z a=1",
+            "1970-01-01T00:00:00Z a=2",
+            "1970-01-01T00:00:00Z a=3",
+        ],
+    );
+}
+
+#[test]
+fn an_object_that_does_not_end_costs_no_other() {
+    let good = "1970-01-01T00:00:00Z a=1";
+    for (broken, problem) in [
+        ("{\"a\":", "line 1 [a]: EOF while parsing a value at column 5"),
+        ("{\"a\":1,", "line 1: EOF while parsing a value at column 7"),
+        ("{\"a\":[1,", "line 1 [a]: EOF while parsing a value at column 8"),
+        (
+            "{\"a\":{\"b\":1",
+            "line 1 [a]: EOF while parsing an object at column 11",
+        ),
+        (
+            "{\"msg\":\"cut of",
+            "line 1 [msg]: EOF while parsing a string at column 14",
+        ),
+    ] {
+        ndjson(
+            &format!("{broken}\n{{\"ts\":0,\"a\":1}}\n{{\"ts\":0,\"a\":1}}\n"),
+            &[problem, good, good],
+        );
+    }
 }
 
 #[test]

@@ -5,14 +5,14 @@ use crate::event::Level;
 
 /// A level, and how much of the start of the text it takes up when it stands there alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Found {
-    pub(super) level: Level,
+pub(in crate::wire) struct Found {
+    pub(in crate::wire) level: Level,
     /// The length of the prefix that says the level and nothing else; 0 when it is not at the start.
-    pub(super) prefix: usize,
+    pub(in crate::wire) prefix: usize,
 }
 
 /// The level among the first words of a text; a line without a time has fewer places for one.
-pub(super) fn find(text: &str, after_time: bool) -> Option<Found> {
+pub(in crate::wire) fn find(text: &str, after_time: bool) -> Option<Found> {
     const FAR: usize = 120;
     let mut words = if after_time { 8 } else { 1 };
     let mut prose = 0;
@@ -20,7 +20,10 @@ pub(super) fn find(text: &str, after_time: bool) -> Option<Found> {
     while words > 0 && at < FAR {
         let rest = text.get(at..)?;
         let word = first_word(rest);
-        if let Some((level, length)) = of_word(word) {
+        if let Some((level, length)) = of_word(word).or_else(|| {
+            let is_postgres = at > 0 && word == "LOG:" && rest.starts_with("LOG:  ");
+            is_postgres.then_some((Level::Info, 0))
+        }) {
             let prefix = if at == 0 { length } else { 0 };
             return Some(Found { level, prefix });
         }
@@ -32,12 +35,46 @@ pub(super) fn find(text: &str, after_time: bool) -> Option<Found> {
             return None;
         }
         let next = rest.get(word.len()..)?;
-        at += word.len() + (next.len() - next.trim_start().len());
-        if next.trim_start().is_empty() {
+        let after = next.trim_ascii_start();
+        at += word.len() + (next.len() - after.len());
+        if after.is_empty() {
             return None;
         }
     }
     None
+}
+
+/// A level in small letters before a colon, as some programs write it right behind the time or the program.
+pub(super) fn before_colon(text: &str) -> Option<Found> {
+    const LONGEST: usize = 11;
+    let near = text.as_bytes().get(..=LONGEST).unwrap_or(text.as_bytes());
+    let (name, after) = text.split_at_checked(memchr::memchr(b':', near)?)?;
+    let is_level = name.len() >= 3 && name.bytes().all(|byte| byte.is_ascii_lowercase()) && after.starts_with(": ");
+    let level = bracketed(name).filter(|_| is_level && name != "failure")?;
+    Some(Found {
+        level,
+        prefix: name.len() + 1,
+    })
+}
+
+/// The levels of .NET's console: four letters, a category and the number of an event, and the message on the next
+/// line.
+pub(super) fn of_dotnet(line: &str) -> Option<Level> {
+    let is_close = line.ends_with(']') && line.as_bytes().get(4) == Some(&b':');
+    is_close.then_some(())?;
+    let (name, rest) = line.split_once(": ")?;
+    let level = match name {
+        "trce" => Level::Trace,
+        "dbug" => Level::Debug,
+        "info" => Level::Info,
+        "warn" => Level::Warn,
+        "fail" => Level::Error,
+        "crit" => Level::Fatal,
+        _ => return None,
+    };
+    let (category, event) = rest.strip_suffix(']')?.rsplit_once('[')?;
+    let is_event = !category.contains(' ') && event.bytes().all(|byte| byte.is_ascii_digit());
+    is_event.then_some(level)
 }
 
 /// Whether a text begins with a space and a level in capitals.
@@ -61,7 +98,7 @@ pub(super) fn of_android(letter: u8) -> Option<Level> {
 }
 
 /// The numbers of syslog (RFC 5424), of which a priority holds the lowest three bits.
-pub(super) fn of_priority(priority: u16) -> Level {
+pub(in crate::wire) fn of_priority(priority: u16) -> Level {
     match priority & 7 {
         0..=2 => Level::Fatal,
         3 => Level::Error,
@@ -73,16 +110,19 @@ pub(super) fn of_priority(priority: u16) -> Level {
 }
 
 /// A word up to the next space, or a part in brackets that may hold some.
-fn first_word(text: &str) -> &str {
+pub(super) fn first_word(text: &str) -> &str {
     let from = match text.as_bytes().first() {
         Some(b'[') => text.bytes().take(120).position(|byte| byte == b']').unwrap_or(0),
         _ => 0,
     };
     let rest = text.as_bytes().get(from..).unwrap_or_default();
-    let length = rest
-        .iter()
-        .position(|byte| matches!(byte, b' ' | b'\t'))
-        .unwrap_or(rest.len());
+    let length = match rest {
+        [b']', b'[', ..] => 1,
+        _ => rest
+            .iter()
+            .position(|byte| matches!(byte, b' ' | b'\t'))
+            .unwrap_or(rest.len()),
+    };
     text.get(..from + length).unwrap_or(text)
 }
 
@@ -115,9 +155,17 @@ fn of_word(word: &str) -> Option<(Level, usize)> {
                 [] => length,
                 [b':' | b',' | b'|', ..] => length + 1,
                 [b']', ..] => 0,
+                // `INFO/MainProcess` of Celery.
+                [b'/', b'A'..=b'Z', ..] => 0,
                 _ => return None,
             };
             Some((capitals(name)?, length))
+        }
+        b'a'..=b'z' if word.ends_with(':') => {
+            // `production.ERROR:` of Laravel.
+            let (_channel, name) = word.strip_suffix(':')?.rsplit_once('.')?;
+            let is_capital = name.bytes().all(|byte| byte.is_ascii_uppercase());
+            Some((capitals(name).filter(|_| is_capital)?, 0))
         }
         b'l' | b's' => {
             let (key, value) = word.split_once('=')?;

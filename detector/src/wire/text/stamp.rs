@@ -6,27 +6,29 @@ use crate::event::{Level, Timestamp};
 
 /// A time at the start of a line, and what its layout settles with it.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Stamp<'a> {
-    pub(super) time: Timestamp,
+pub(in crate::wire) struct Stamp<'a> {
+    pub(in crate::wire) time: Timestamp,
     /// What follows it.
-    pub(super) rest: &'a [u8],
-    pub(super) level: Option<Level>,
-    pub(super) layout: Layout,
+    pub(in crate::wire) rest: &'a [u8],
+    pub(in crate::wire) level: Option<Level>,
+    pub(in crate::wire) layout: Layout,
 }
 
 /// What may come after a time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Layout {
+pub(in crate::wire) enum Layout {
     /// `Nov 20 09:00:00`: host and program.
     Syslog,
     /// `2026-11-20T09:00:00Z`: host and program, if that is what it looks like.
     Iso,
+    /// `Nov 20, 2026 9:00:00 AM`: class and method, and on the next line the level and the message.
+    Java,
     /// Anything else.
     Other,
 }
 
 /// The time that a line begins with.
-pub(super) fn leading(line: &[u8], year: i16) -> Option<Stamp<'_>> {
+pub(in crate::wire) fn leading(line: &[u8], year: i16) -> Option<Stamp<'_>> {
     let mut cursor = Cursor(line);
     // Logs of supercomputers have a dash for "no alert" before the Unix time.
     let dash = cursor.literal(b"- ").is_some();
@@ -34,6 +36,7 @@ pub(super) fn leading(line: &[u8], year: i16) -> Option<Stamp<'_>> {
     let quote = !bracket && !dash && key(&mut cursor) && cursor.byte(b'"').is_some();
     let mut stamp = match cursor.0 {
         _ if dash => alert(cursor),
+        [_, b',', b' ', b'[', ..] => return ruby(cursor),
         [b'0'..=b'9', ..] => of_digits(cursor, year, bracket),
         [b'A'..=b'Z', ..] => of_names(cursor, year),
         _ => None,
@@ -66,7 +69,7 @@ pub(super) fn within(line: &str) -> Option<(&str, Timestamp, &str)> {
         let (before, after) = line.split_at_checked(at)?;
         let mut cursor = Cursor(after.as_bytes());
         cursor.byte(b'[')?;
-        let time = common_log(&mut cursor)?;
+        let time = cursor.common_log()?;
         cursor.byte(b']')?;
         let rest = line.get(line.len().checked_sub(cursor.0.len())?..)?;
         Some((before, time, rest.trim_start()))
@@ -74,20 +77,32 @@ pub(super) fn within(line: &str) -> Option<(&str, Timestamp, &str)> {
 }
 
 fn key(cursor: &mut Cursor<'_>) -> bool {
+    if cursor.0.first() != Some(&b't') {
+        return false;
+    }
     ["time=", "ts=", "timestamp="]
         .iter()
         .any(|key| cursor.literal(key.as_bytes()).is_some())
 }
 
 fn of_digits(mut cursor: Cursor<'_>, year: i16, bracket: bool) -> Option<Stamp<'_>> {
+    if let Some(stamp) = redis(cursor) {
+        return Some(stamp);
+    }
     let (time, layout) = match cursor.0 {
         [_, _, _, _, b'-' | b'/', ..] => (cursor.date_time()?, Layout::Iso),
+        [_, _, _, _, b'.', ..] => (dotted(&mut cursor)?, Layout::Iso),
+        [_, _, b'-', b'A'..=b'Z', ..] | [_, _, b' ', b'A'..=b'Z', ..] => (day_first(&mut cursor)?, Layout::Other),
         [_, _, b'-', ..] => return android(cursor, year),
+        [_, _, b'/', _, _, b'/', _, _, _, _, ..] if !bracket && cursor.0.get(8) != Some(&b' ') => {
+            (american(&mut cursor)?, Layout::Other)
+        }
         [_, _, b'/', _, _, b'/', ..] => (spark(&mut cursor)?, Layout::Other),
-        [_, _, b'/', ..] if bracket => (common_log(&mut cursor)?, Layout::Other),
+        [_, _, b'/', ..] if bracket => (cursor.common_log()?, Layout::Other),
         [_, _, b'.', ..] if bracket => (proxifier(&mut cursor, year)?, Layout::Other),
         [_, _, _, _, _, _, b' ', ..] => (hdfs(&mut cursor)?, Layout::Other),
-        _ => (unix(&mut cursor)?, Layout::Other),
+        _ if bracket => (unix(&mut cursor)?, Layout::Other),
+        _ => (unix(&mut cursor)?, Layout::Iso),
     };
     Some(Stamp {
         time,
@@ -98,17 +113,24 @@ fn of_digits(mut cursor: Cursor<'_>, year: i16, bracket: bool) -> Option<Stamp<'
 }
 
 fn of_names(cursor: Cursor<'_>, year: i16) -> Option<Stamp<'_>> {
-    if let [b'I' | b'W' | b'E' | b'F', b'0' | b'1', ..] = cursor.0 {
+    if let [b'I' | b'W' | b'E' | b'F', b'0'..=b'9', ..] = cursor.0 {
         return klog(cursor, year);
     }
     let mut cursor = cursor;
-    let mut layout = Layout::Syslog;
-    let time = match syslog(&mut cursor, year) {
-        Some(time) => time,
-        None => {
-            layout = Layout::Other;
-            apache(&mut cursor)?
-        }
+    let mut weekday = cursor;
+    let (time, layout) = if let Some(time) = syslog(&mut cursor, year) {
+        (time, Layout::Syslog)
+    } else if let Some(time) = java(&mut cursor) {
+        (time, Layout::Java)
+    } else if let Some(time) = weekday
+        .weekday()
+        .and_then(|()| weekday.byte(b' '))
+        .and_then(|()| weekday.date_time())
+    {
+        cursor = weekday;
+        (time, Layout::Iso)
+    } else {
+        (apache(&mut cursor)?, Layout::Other)
     };
     Some(Stamp {
         time,
@@ -168,9 +190,14 @@ fn threads(cursor: &mut Cursor<'_>) -> Option<u8> {
     cursor.one_of(b"VDIWEFA")
 }
 
-/// `I1120 09:00:00.123456   1`.
+/// `I1120 09:00:00.123456   1`, or with the year, `I20261120`.
 fn klog(mut cursor: Cursor<'_>, year: i16) -> Option<Stamp<'_>> {
     let letter = cursor.one_of(b"IWEF")?;
+    let mut with_year = cursor;
+    let stated = with_year.digits(4).filter(|_| with_year.0.get(4) == Some(&b' '));
+    if stated.is_some() {
+        cursor = with_year;
+    }
     let month = cursor.digits(2)?;
     let day = cursor.digits(2)?;
     cursor.byte(b' ')?;
@@ -178,12 +205,16 @@ fn klog(mut cursor: Cursor<'_>, year: i16) -> Option<Stamp<'_>> {
         return None;
     }
     let clock = cursor.time_of_day()?;
+    let date = match stated {
+        Some(year) => time::date(year, month, day)?,
+        None => date(year, month, day)?,
+    };
     let mut thread = cursor;
     if thread.spaces().and_then(|()| thread.run_of_digits()).is_some() && thread.0.first() == Some(&b' ') {
         cursor = thread;
     }
     Some(Stamp {
-        time: time::moment(date(year, month, day)?, clock, 0)?,
+        time: time::moment(date, clock, 0)?,
         rest: cursor.0,
         level: level::of_android(letter),
         layout: Layout::Other,
@@ -230,19 +261,6 @@ fn proxifier(cursor: &mut Cursor<'_>, year: i16) -> Option<Timestamp> {
     time::moment(date(year, month, day)?, clock, 0)
 }
 
-/// `20/Nov/2026:09:00:00 +0100`.
-fn common_log(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
-    let day = cursor.digits(2)?;
-    cursor.byte(b'/')?;
-    let month = month(cursor)?;
-    cursor.byte(b'/')?;
-    let year = cursor.digits(4)?;
-    cursor.byte(b':')?;
-    let clock = cursor.time_of_day()?;
-    let offset = cursor.zone().unwrap_or(0);
-    time::moment(time::date(year, month, day)?, clock, offset)
-}
-
 /// Seconds of nine or ten digits with or without decimals, or thirteen digits of milliseconds, in the years
 /// 1985 to 2128.
 fn unix(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
@@ -268,14 +286,9 @@ fn syslog(cursor: &mut Cursor<'_>, year: i16) -> Option<Timestamp> {
 
 /// `Fri Nov 20 09:00:00.123456 2026`.
 fn apache(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
-    let weekday = cursor.0.get(..3)?;
-    [b"Mon", b"Tue", b"Wed", b"Thu", b"Fri", b"Sat", b"Sun"]
-        .iter()
-        .any(|day| *day == weekday)
-        .then_some(())?;
-    cursor.literal(weekday)?;
+    cursor.weekday()?;
     cursor.byte(b' ')?;
-    let month = month(cursor)?;
+    let month = cursor.month()?;
     let day = day(cursor)?;
     cursor.byte(b' ')?;
     let clock = cursor.time_of_day()?;
@@ -284,8 +297,96 @@ fn apache(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
     time::moment(time::date(year, month, day)?, clock, 0)
 }
 
+/// `2026.11.20 09:00:00.123456` (ClickHouse).
+fn dotted(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
+    let year = cursor.digits(4)?;
+    cursor.byte(b'.')?;
+    let month = cursor.digits(2)?;
+    cursor.byte(b'.')?;
+    let day = cursor.digits(2)?;
+    cursor.byte(b' ')?;
+    let clock = cursor.time_of_day()?;
+    time::moment(time::date(year, month, day)?, clock, 0)
+}
+
+/// `20-Nov-2026 09:00:00.123` (Tomcat, BIND) or `20 Nov 2026 09:00:00.123`.
+fn day_first(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
+    let day = cursor.digits(2)?;
+    let separator = cursor.one_of(b"- ")?;
+    let month = cursor.month()?;
+    cursor.byte(separator)?;
+    let year = cursor.digits(4)?;
+    cursor.byte(b' ')?;
+    let clock = cursor.time_of_day()?;
+    time::moment(time::date(year, month, day)?, clock, 0)
+}
+
+/// `11/20/2026 09:00:00`, also `9:00:00 AM`; a first number above 12 is the day.
+fn american(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
+    let first = cursor.digits(2)?;
+    cursor.byte(b'/')?;
+    let second = cursor.digits(2)?;
+    cursor.byte(b'/')?;
+    let year = cursor.digits(4)?;
+    cursor.byte(b' ')?;
+    let clock = cursor.clock_of_twelve().or_else(|| cursor.time_of_day())?;
+    let (month, day) = if first > 12 { (second, first) } else { (first, second) };
+    time::moment(time::date(year, month, day)?, clock, 0)
+}
+
+/// `Nov 20, 2026 9:00:00 AM`.
+fn java(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
+    let mut ahead = *cursor;
+    let month = ahead.month()?;
+    let day = day(&mut ahead)?;
+    ahead.literal(b", ")?;
+    let year = ahead.digits(4)?;
+    ahead.byte(b' ')?;
+    let clock = ahead.clock_of_twelve()?;
+    *cursor = ahead;
+    time::moment(time::date(year, month, day)?, clock, 0)
+}
+
+/// `I, [2026-11-20T09:00:00.123456 #71] `.
+fn ruby(mut cursor: Cursor<'_>) -> Option<Stamp<'_>> {
+    cursor.one_of(b"DIWEFA")?;
+    cursor.literal(b", [")?;
+    let time = cursor.date_time()?;
+    cursor.literal(b" #")?;
+    cursor.run_of_digits()?;
+    cursor.byte(b']')?;
+    Some(Stamp {
+        time,
+        rest: cursor.0,
+        level: None,
+        layout: Layout::Other,
+    })
+}
+
+/// `1:M 20 Nov 2026 09:00:00.123 * `: the process, its role, and a sign for the level.
+fn redis(mut cursor: Cursor<'_>) -> Option<Stamp<'_>> {
+    cursor.run_of_digits()?;
+    cursor.byte(b':')?;
+    cursor.one_of(b"XCSM")?;
+    cursor.byte(b' ')?;
+    let time = day_first(&mut cursor)?;
+    cursor.byte(b' ')?;
+    let level = match cursor.one_of(b".-*#")? {
+        b'.' => Level::Debug,
+        b'-' => Level::Info,
+        b'*' => Level::Notice,
+        _ => Level::Warn,
+    };
+    Some(Stamp {
+        time,
+        rest: cursor.0,
+        level: Some(level),
+        layout: Layout::Other,
+    })
+}
+
 fn month_and_day(cursor: &mut Cursor<'_>, year: i16) -> Option<(jiff::civil::Date, jiff::civil::Time)> {
-    let month = month(cursor)?;
+    let month = cursor.month()?;
     let day = day(cursor)?;
     cursor.byte(b' ')?;
     let mut with_year = *cursor;
@@ -307,26 +408,6 @@ fn day(cursor: &mut Cursor<'_>) -> Option<i32> {
         return Some(day);
     }
     cursor.digits(1)
-}
-
-fn month(cursor: &mut Cursor<'_>) -> Option<i32> {
-    let month = match cursor.0.get(..3)? {
-        b"Jan" => 1,
-        b"Feb" => 2,
-        b"Mar" => 3,
-        b"Apr" => 4,
-        b"May" => 5,
-        b"Jun" => 6,
-        b"Jul" => 7,
-        b"Aug" => 8,
-        b"Sep" => 9,
-        b"Oct" => 10,
-        b"Nov" => 11,
-        b"Dec" => 12,
-        _ => return None,
-    };
-    cursor.0 = cursor.0.get(3..)?;
-    Some(month)
 }
 
 /// A date in a year that the line does not name: where that year turns out to have no 29 February, the day

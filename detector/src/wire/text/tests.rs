@@ -27,7 +27,7 @@ fn iso_times() {
         ("2026-11-20 09:00:00 -0530 up", "2026-11-20T14:30:00Z -: up"),
         (
             "2026-11-20 09:00:00 UTC [71] LOG:  ready",
-            "2026-11-20T09:00:00Z -: [71] LOG:  ready",
+            "2026-11-20T09:00:00Z info: [71] LOG:  ready",
         ),
         ("2026-11-20 09:00 up", "2026-11-20T09:00:00Z -: up"),
         ("2026-11-20 09:00:00 - 5 left", "2026-11-20T09:00:00Z -: 5 left"),
@@ -127,6 +127,61 @@ fn other_times() {
 }
 
 #[test]
+fn times_of_programs() {
+    each(&[
+        (
+            "I, [2026-11-20T09:00:00.123456 #71]  INFO -- : up",
+            "2026-11-20T09:00:00.123456Z info: up",
+        ),
+        (
+            "71:M 20 Nov 2026 09:00:00.123 # slow",
+            "2026-11-20T09:00:00.123Z warn: slow",
+        ),
+        (
+            "20-Nov-2026 09:00:00.123 SEVERE [main] no",
+            "2026-11-20T09:00:00.123Z error: [main] no",
+        ),
+        ("11/20/2026 9:00:00 PM INFO up", "2026-11-20T21:00:00Z info: up"),
+        ("20/11/2026 09:00:00 INFO up", "2026-11-20T09:00:00Z info: up"),
+        (
+            "2026.11.20 09:00:00.5 [ 1 ] {} <Error> no",
+            "2026-11-20T09:00:00.5Z error: [ 1 ] {} <Error> no",
+        ),
+        (
+            "I20261120 09:00:00.123456 1 a.cc:3] up",
+            "2026-11-20T09:00:00.123456Z info: a.cc:3] up",
+        ),
+        (
+            "INFO  [main] 2026-11-20 09:00:00,5 up",
+            "2026-11-20T09:00:00.5Z info: [main] up",
+        ),
+        (
+            "api.log.1 2026-11-20 09:00:00.5 257 INFO up",
+            "2026-11-20T09:00:00.5Z info: api.log.1 257 INFO up",
+        ),
+        (
+            "09:00:00.123 [main] INFO up",
+            "1970-01-01T00:00:00Z info: 09:00:00.123 [main] INFO up",
+        ),
+        ("[09:00:00 WRN] up", "1970-01-01T00:00:00Z warn: [09:00:00 WRN] up"),
+        (
+            "Backup 2026-11-20 09:00:00 done",
+            "1970-01-01T00:00:00Z -: Backup 2026-11-20 09:00:00 done",
+        ),
+        ("panic: no", "1970-01-01T00:00:00Z fatal: panic: no"),
+        (
+            "\u{1b}[32mINFO\u{1b}[0m up \u{1b}[1;31mred",
+            "1970-01-01T00:00:00Z info: up red",
+        ),
+        ("cart-1  | ERROR no", "1970-01-01T00:00:00Z {service=cart} error: no"),
+        (
+            "10.0.0.9 - - [20/Nov/2026:09:00:00 +0000] \"GET / HTTP/1.1\" 200 5",
+            "2026-11-20T09:00:00Z -: 10.0.0.9 - - \"GET / HTTP/1.1\" 200 5",
+        ),
+    ]);
+}
+
+#[test]
 fn syslog() {
     each(&[
         (
@@ -152,7 +207,7 @@ fn syslog() {
         ),
         (
             "<165>1 - db01 - - - [a@1 b=\"c\"] refused",
-            "1970-01-01T00:00:00Z notice: [a@1 b=\"c\"] refused",
+            "1970-01-01T00:00:00Z notice: refused",
         ),
         (
             "2026-11-20T09:00:00+01:00 db01 cart[71]: refused",
@@ -207,6 +262,27 @@ fn levels() {
             "2026-11-20T09:00:00Z -: [config] read",
         ),
         ("2026-11-20 09:00:00 D alone", "2026-11-20T09:00:00Z -: D alone"),
+        ("2026-11-20T09:00:00Z error: no", "2026-11-20T09:00:00Z error: no"),
+        (
+            "2026-11-20T09:00:00Z info: [cart-service] up",
+            "2026-11-20T09:00:00Z {service=cart-service} info: [cart-service] up",
+        ),
+        (
+            "Nov 20 09:00:00 db01 sshd[7]: error: no",
+            "2026-11-20T09:00:00Z {service=sshd} error: error: no",
+        ),
+        (
+            "[2026-11-20 09:00:00] production.ERROR: no",
+            "2026-11-20T09:00:00Z error: production.ERROR: no",
+        ),
+        (
+            "[2026-11-20 09:00:00,123: WARNING/MainProcess] up",
+            "2026-11-20T09:00:00.123Z warn: WARNING/MainProcess] up",
+        ),
+        (
+            "2026-11-20T09:00:00Z 0 [Note] [MY-1] up",
+            "2026-11-20T09:00:00Z notice: 0 [Note] [MY-1] up",
+        ),
     ]);
 }
 
@@ -272,8 +348,8 @@ fn lines_and_bytes() {
             "1970-01-01T00:00:00Z -: one",
             "blank",
             "blank",
-            "2026-11-20T09:00:00Z -: a\u{fffd}\u{fffd}b",
-            "2026-11-20T09:00:00Z -: \u{fffd}",
+            "2026-11-20T09:00:00Z -: a\u{fffd}\u{fffd}b\n\u{fffd}",
+            "continues",
         ],
     );
     check_input(&input(), b"", &[]);

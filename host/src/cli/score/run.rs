@@ -1,5 +1,6 @@
 //! One run of the engine over its inputs: what is passed on at once, what is kept for the end, and what is counted.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use serde::Serialize;
@@ -7,6 +8,7 @@ use watchpost::engine::Engine;
 use watchpost_detector::wire::Format;
 use watchpost_detector::{Anomaly, Document, Input, Phase, Problem, Role, SessionVerdict, Status};
 
+use super::sniff;
 use super::source::Message;
 use crate::cli::console::Console;
 use crate::cli::exit::{Exit, Usage};
@@ -37,6 +39,10 @@ pub(super) struct Run<'a> {
     /// Those that are anomalous: fewer than one in 1,000, unless something is wrong.
     sessions: Vec<SessionVerdict>,
     ending: Ending,
+    /// What was found out about inputs when there are too many to say it of each: the inputs by what was found.
+    found: Option<BTreeMap<String, Vec<String>>>,
+    /// What has been said already of another input.
+    said: BTreeSet<String>,
     /// Since the first scored input began.
     started: Option<Instant>,
     written: Vec<u8>,
@@ -57,6 +63,9 @@ struct InputReport {
     bad_rows: u64,
 }
 
+/// What was found out about so many inputs is said of each; of more, in sum.
+const TOLD_INPUTS: usize = 8;
+
 /// So many bad rows of a file are shown; the rest is counted.
 const SHOWN_PROBLEMS: u64 = 10;
 
@@ -66,6 +75,7 @@ impl<'a> Run<'a> {
         console: &'a Console,
         passed: Passed,
         template: Input,
+        inputs: usize,
     ) -> anyhow::Result<Self> {
         Ok(Run {
             before: engine.status()?,
@@ -78,6 +88,8 @@ impl<'a> Run<'a> {
             episodes: Episodes::default(),
             sessions: Vec::new(),
             ending: Ending::Complete,
+            found: (inputs > TOLD_INPUTS).then(BTreeMap::new),
+            said: BTreeSet::new(),
             started: None,
             written: Vec::new(),
         })
@@ -85,19 +97,14 @@ impl<'a> Run<'a> {
 
     pub(super) fn hear(&mut self, message: Message) -> anyhow::Result<()> {
         match message {
-            Message::Begin { source, format, why } => {
-                if let Some(why) = why {
-                    self.console.note(format_args!(
-                        "{source}: read as {}, because {why} (--input decides otherwise)",
-                        name(format)
-                    ));
-                }
+            Message::Begin { source, format, note } => {
                 if source.role == Role::Score {
                     self.started.get_or_insert_with(Instant::now);
                 }
                 self.engine.begin(&Input {
                     format,
                     role: source.role,
+                    source: source.path().map(|path| path.display().to_string()),
                     ..self.template.clone()
                 })?;
                 self.is_open = true;
@@ -107,8 +114,14 @@ impl<'a> Run<'a> {
                     role: source.role,
                     bad_rows: 0,
                 });
+                match note {
+                    Some(note) if note == sniff::BY_NAME => self.found(&format!("read as {}: {note}", name(format))),
+                    Some(note) => self.found(note),
+                    None => {}
+                }
                 Ok(())
             }
+            Message::Pause => self.ask(Engine::flush),
             Message::Chunk(chunk) => self.ask(|engine, written| engine.push(&chunk, written)),
             Message::End => {
                 self.ask(Engine::finish)?;
@@ -139,6 +152,9 @@ impl<'a> Run<'a> {
     /// nor called bad.
     pub(super) fn close(&mut self) -> anyhow::Result<Status> {
         self.count_problems();
+        for (found, inputs) in self.found.take().unwrap_or_default() {
+            self.console.note(in_sum(&found, &inputs));
+        }
         self.ask(Engine::close)?;
         self.console.bar().finish_and_clear();
         let status = self.engine.status()?;
@@ -292,18 +308,41 @@ impl<'a> Run<'a> {
                     return Err(Usage(format!("--subject: {input}: {message}")).into());
                 }
                 Said::Problem(problem) => self.problem(&problem),
-                Said::Note(note) => match self.inputs.last() {
-                    Some(input) => self
-                        .console
-                        .note(format_args!("{}: {}", input.name, words::plain(&note))),
-                    None => self.console.note(words::plain(&note)),
-                },
+                Said::Note(note, Some(format)) => {
+                    if let Some(input) = self.inputs.last_mut() {
+                        input.format = format;
+                    }
+                    self.found(&words::plain(&note));
+                }
+                Said::Note(note, None) => self.note(&words::plain(&note)),
             }
         }
         if !passed.is_empty() {
             super::write(&passed)?;
         }
         Ok(())
+    }
+
+    /// Says what was found out about the input that is being read.
+    fn found(&mut self, what: &str) {
+        let Some(input) = self.inputs.last() else {
+            return;
+        };
+        match &mut self.found {
+            Some(found) => found.entry(what.to_owned()).or_default().push(input.name.clone()),
+            None => self.console.note(format_args!("{}: {what}", input.name)),
+        }
+    }
+
+    /// Says what the user should know of the input that is being read; of many inputs it is said once.
+    fn note(&mut self, note: &str) {
+        if self.found.is_some() && !self.said.insert(note.to_owned()) {
+            return;
+        }
+        match self.inputs.last() {
+            Some(input) => self.console.note(format_args!("{}: {note}", input.name)),
+            None => self.console.note(note),
+        }
     }
 
     /// Whether the problem is no fault of a row: a column of `--subject` is not there, or cannot be part of it. The
@@ -380,11 +419,29 @@ fn bounds_reached(status: &Status) -> impl Iterator<Item = String> {
     })
 }
 
+/// What was found out about several inputs.
+fn in_sum(found: &str, inputs: &[String]) -> String {
+    const SHOWN: usize = 3;
+    let shown = inputs.iter().take(SHOWN).cloned().collect::<Vec<_>>().join(", ");
+    match inputs.len().saturating_sub(SHOWN) {
+        0 => format!("{shown}: {found}"),
+        more => format!("{shown} and {more} more: {found}"),
+    }
+}
+
 fn name(format: Format) -> &'static str {
     match format {
-        Format::Ndjson => "NDJSON",
+        Format::Auto => "what it was taken for",
+        Format::Ndjson => "JSON",
         Format::Csv => "CSV",
         Format::Text => "log lines",
+        Format::Logfmt => "logfmt",
+        Format::Syslog => "syslog",
+        Format::Access => "an access log",
+        Format::Envoy => "Envoy's access log",
+        Format::Kubernetes => "a container log",
+        Format::Otlp => "OTLP",
+        Format::Prometheus => "Prometheus' text exposition",
     }
 }
 
@@ -400,6 +457,14 @@ mod tests {
             "7 alarms in 14 days, 0.5 a day (budget: 1 false alarms a day)"
         );
         assert_eq!(tally(2, 0.0, 0.1), "2 alarms (budget: 0.1 false alarms a day)");
+    }
+
+    #[test]
+    fn what_many_inputs_are_is_told_in_sum() {
+        let names = |count: usize| (1..=count).map(|n| format!("{n}.log")).collect::<Vec<_>>();
+        assert_eq!(in_sum("syslog", &names(1)), "1.log: syslog");
+        assert_eq!(in_sum("syslog", &names(3)), "1.log, 2.log, 3.log: syslog");
+        assert_eq!(in_sum("syslog", &names(9)), "1.log, 2.log, 3.log and 6 more: syslog");
     }
 
     #[test]

@@ -5,14 +5,16 @@ use std::fmt;
 use std::fs::{self, File};
 use std::io::{self, BufReader, Cursor, IsTerminal, Read};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::{RecvTimeoutError, SyncSender, sync_channel};
 use std::thread;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
 use watchpost_detector::Role;
 use watchpost_detector::wire::Format;
 
+use super::paths;
 use super::sniff::{self, Packing};
 use crate::cli::exit::Usage;
 
@@ -50,15 +52,7 @@ impl Source {
             }
             return Ok(());
         };
-        let metadata = fs::metadata(path).with_context(|| path.display().to_string())?;
-        if metadata.is_dir() {
-            bail!("{self}: this is a folder; give the files in it, for example {self}/*");
-        }
-        // Only plain files: opening and closing a named pipe would end the program that writes into it.
-        if metadata.is_file() {
-            File::open(path).with_context(|| path.display().to_string())?;
-        }
-        Ok(())
+        paths::check(path)
     }
 
     /// The number of bytes to be read, where that is known.
@@ -74,6 +68,14 @@ impl Source {
 
     pub(super) fn is_stdin(&self) -> bool {
         self.place == Place::Stdin
+    }
+
+    /// The file's path, which may tell whose log it is.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Stdin => None,
+            Place::File(path) => Some(path),
+        }
     }
 
     fn open(&self, bar: &ProgressBar) -> io::Result<Box<dyn Read>> {
@@ -95,13 +97,15 @@ impl fmt::Display for Source {
 
 /// What happens, in the order in which it happens.
 pub(super) enum Message {
-    /// The next input begins. `why` says why this format was chosen, when it was not told.
+    /// The next input begins. The note says what is special about it.
     Begin {
         source: Source,
         format: Format,
-        why: Option<&'static str>,
+        note: Option<&'static str>,
     },
     Chunk(Vec<u8>),
+    /// Nothing more has come for a while.
+    Pause,
     /// The input is over.
     End,
     /// All inputs are over.
@@ -112,11 +116,14 @@ pub(super) enum Message {
     Interrupted,
 }
 
+/// A stream that is quiet for so long has written what belongs together; a file's pauses mean nothing.
+const PAUSE: Duration = Duration::from_secs(1);
+
 /// Reads the inputs one after the other and hands them to `each`, until it fails or everything is read. The first
 /// SIGINT or SIGTERM becomes a message; the second ends the program on the spot.
 pub(super) fn read(
     sources: Vec<Source>,
-    format: Option<Format>,
+    format: Format,
     bar: &ProgressBar,
     mut each: impl FnMut(Message) -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
@@ -145,19 +152,34 @@ pub(super) fn read(
         // Nobody listens any more when the other side has failed, and then there is nobody to tell.
         let _ = feeder.sender.send(last);
     });
-    for message in receiver {
+    let mut is_live = false;
+    let mut is_waiting = false;
+    loop {
+        let received = if is_waiting {
+            receiver.recv_timeout(PAUSE)
+        } else {
+            receiver.recv().map_err(RecvTimeoutError::from)
+        };
+        let message = match received {
+            Ok(message) => message,
+            Err(RecvTimeoutError::Timeout) => Message::Pause,
+            Err(RecvTimeoutError::Disconnected) => return Ok(()),
+        };
+        if let Message::Begin { source, .. } = &message {
+            is_live = source.size().is_none();
+        }
+        is_waiting = is_live && matches!(message, Message::Chunk(_));
         let is_last = matches!(message, Message::Done | Message::Failed(_) | Message::Interrupted);
         each(message)?;
         if is_last {
-            break;
+            return Ok(());
         }
     }
-    Ok(())
 }
 
 struct Feeder {
     sender: SyncSender<Message>,
-    format: Option<Format>,
+    format: Format,
     bar: ProgressBar,
 }
 
@@ -179,28 +201,22 @@ impl Feeder {
             .map_err(anyhow::Error::from)
             .and_then(unpack)
             .map_err(failed)?;
-        let mut head = Vec::new();
-        let (format, why) = match self.format {
-            Some(format) => (format, None),
-            None => loop {
-                let read = chunk(&mut reader).map_err(failed)?;
-                head.extend_from_slice(&read);
-                if let Some((format, why)) = sniff::guess(&name, &head, read.is_empty()) {
-                    break (format, Some(why));
-                }
-            },
+        let mut read = chunk(&mut reader).map_err(failed)?;
+        let first = read.iter().find(|byte| !byte.is_ascii_whitespace()).copied();
+        let by_name = sniff::by_name(&name, first);
+        let (format, note) = match (self.format, by_name) {
+            // There is nothing whose format could be found.
+            (Format::Auto, _) if read.is_empty() => (by_name.unwrap_or(Format::Text), Some("it is empty")),
+            (format, _) if read.is_empty() => (format, Some("it is empty")),
+            (Format::Auto, Some(format)) => (format, Some(sniff::BY_NAME)),
+            (format, _) => (format, None),
         };
-        self.send(Message::Begin { source, format, why })?;
-        if !head.is_empty() {
-            self.send(Message::Chunk(head))?;
-        }
-        loop {
-            let read = chunk(&mut reader).map_err(failed)?;
-            if read.is_empty() {
-                return self.send(Message::End);
-            }
+        self.send(Message::Begin { source, format, note })?;
+        while !read.is_empty() {
             self.send(Message::Chunk(read))?;
+            read = chunk(&mut reader).map_err(failed)?;
         }
+        self.send(Message::End)
     }
 
     fn send(&self, message: Message) -> Result<(), Stop> {

@@ -1,0 +1,338 @@
+//! Texts of objects to rows: which schema an object has is told for each of them, so that an input may mix them.
+
+use super::super::envelope::Envelope;
+use super::super::json::{Scan, Value};
+use super::super::otlp::Otlp;
+use super::super::payload::{Outer, Payload};
+use super::super::record::{Buffers, Record, Scalar};
+use super::super::{Clock, MAX_LINE_BYTES, Row, quote};
+use crate::event::Timestamp;
+use crate::scorer::Problem;
+
+/// Reads objects; what is kept from one to the next is only memory, and the start of a container's line that the runtime
+/// had to split.
+#[derive(Debug)]
+pub(in super::super) struct Objects {
+    scan: Scan,
+    buffers: Buffers,
+    payload: Payload,
+    envelope: Envelope,
+    otlp: Otlp,
+    partial: Partial,
+}
+
+/// Docker splits lines of 16 KiB: all but the last part come without a line end.
+#[derive(Debug, Default)]
+struct Partial {
+    text: String,
+    lines: u64,
+    first: u64,
+    time: Option<Timestamp>,
+    service: Option<String>,
+}
+
+const SPLIT_FROM: usize = 16 * 1024 - 8;
+
+/// What is left of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest<'t> {
+    /// Nothing.
+    Nothing,
+    /// An object that does not end, or is none.
+    Open(&'t str),
+}
+
+/// Lists in lists of records are data.
+const DEEPEST: u8 = 1;
+
+impl Objects {
+    pub(in super::super) fn new(year: i16) -> Self {
+        Self::within(Payload::new(year), year)
+    }
+
+    /// For objects in the text of other objects, whose own texts this reads.
+    pub(in super::super) fn within(payload: Payload, year: i16) -> Self {
+        Objects {
+            scan: Scan::default(),
+            buffers: Buffers::default(),
+            payload,
+            envelope: Envelope::default(),
+            otlp: Otlp::new(year),
+            partial: Partial::default(),
+        }
+    }
+
+    /// Reads objects one after the other, also in a list; brackets and commas between them are read over, so that a list
+    /// may begin on one line and end on another.
+    pub(super) fn values<'t>(
+        &mut self,
+        mut text: &'t str,
+        outer: &Outer<'_>,
+        line: u64,
+        depth: u8,
+        clock: &mut Clock,
+        each: &mut dyn FnMut(Row<'_>),
+    ) -> Rest<'t> {
+        loop {
+            let object = text.trim_start_matches([' ', '\t', '\r', '\n', '[', ',', ']']);
+            if object.is_empty() {
+                return Rest::Nothing;
+            }
+            if !object.starts_with('{') {
+                self.refuse(object, line, clock, each);
+                return Rest::Nothing;
+            }
+            let Some(end) = self.scan.read(object) else {
+                if depth == 0 {
+                    return Rest::Open(object);
+                }
+                self.refuse(object, line, clock, each);
+                return Rest::Nothing;
+            };
+            let rest = object.get(end..).unwrap_or_default();
+            let follows = rest.trim_start_matches([' ', '\t', '\r', '\n']);
+            if !(follows.is_empty() || follows.starts_with([',', ']', '{'])) {
+                self.refuse(object, line, clock, each);
+                return Rest::Nothing;
+            }
+            self.object(object.get(..end).unwrap_or_default(), outer, line, depth, clock, each);
+            text = follows;
+        }
+    }
+
+    /// Reads a text that is one object and nothing else, with `fallback` as the message of an object that has none.
+    /// Nothing is handed on where it is not that.
+    pub(in super::super) fn one(
+        &mut self,
+        text: &str,
+        outer: &Outer<'_>,
+        line: u64,
+        clock: &mut Clock,
+        each: &mut dyn FnMut(Row<'_>),
+    ) -> bool {
+        if self.scan.read(text) != Some(text.len()) {
+            return false;
+        }
+        let mut record = Record::new(std::mem::take(&mut self.buffers));
+        fill(&mut record, &self.scan, text);
+        match record.carried() {
+            Some(carried) => self.payload.read(carried, &record.outer(outer), line, clock, each),
+            None => record.emit_or(Some(text), outer, line, clock, each),
+        }
+        self.buffers = record.into_buffers();
+        true
+    }
+
+    /// A log line that is no JSON.
+    pub(super) fn plain(
+        &mut self,
+        text: &str,
+        outer: &Outer<'_>,
+        line: u64,
+        clock: &mut Clock,
+        each: &mut dyn FnMut(Row<'_>),
+    ) {
+        self.flush(clock, each);
+        self.payload.read(text, outer, line, clock, each);
+    }
+
+    /// Hands on a split line as it stands.
+    pub(super) fn flush(&mut self, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
+        self.partial.flush(&mut self.payload, clock, each);
+    }
+
+    /// Says what is wrong with a text that is no object.
+    pub(super) fn refuse(&mut self, text: &str, line: u64, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
+        self.flush(clock, each);
+        let is_object = text.starts_with('{');
+        let field = if is_object && self.scan.read(text).is_none() {
+            self.scan.at_fault(text).map(str::to_owned)
+        } else {
+            None
+        };
+        clock.pass(None);
+        each(Row::Bad(Problem {
+            line,
+            field,
+            message: explain(text),
+        }));
+    }
+
+    /// The object that has been scanned.
+    fn object(
+        &mut self,
+        text: &str,
+        outer: &Outer<'_>,
+        line: u64,
+        depth: u8,
+        clock: &mut Clock,
+        each: &mut dyn FnMut(Row<'_>),
+    ) {
+        if depth < DEEPEST && self.scan.pairs.iter().any(|pair| matches!(pair.value, Value::List(_))) {
+            match holds(&self.scan, text) {
+                Holds::Record => {}
+                Holds::Export => {
+                    self.flush(clock, each);
+                    self.otlp.read(text, outer, line, clock, each);
+                    return;
+                }
+                Holds::Lists(lists, service) => {
+                    self.flush(clock, each);
+                    let outer = Outer {
+                        service: service.as_deref().or(outer.service),
+                        ..*outer
+                    };
+                    for list in lists.into_iter().flatten() {
+                        self.values(list, &outer, line, depth + 1, clock, each);
+                    }
+                    return;
+                }
+            }
+        }
+        let mut record = Record::new(std::mem::take(&mut self.buffers));
+        fill(&mut record, &self.scan, text);
+        if record.raw_log().is_some() {
+            self.envelope.read(&record, &mut self.payload, outer, line, clock, each);
+        } else if let Some(carried) = record.carried() {
+            let outer = record.outer(outer);
+            let is_split = carried.len() >= SPLIT_FROM && !carried.ends_with('\n');
+            if is_split && self.partial.text.len() < MAX_LINE_BYTES || self.partial.lines > 0 {
+                self.partial.push(carried, &outer, line);
+                if !is_split {
+                    self.partial.flush(&mut self.payload, clock, each);
+                }
+            } else {
+                self.payload.read(carried, &outer, line, clock, each);
+            }
+        } else {
+            self.partial.flush(&mut self.payload, clock, each);
+            record.emit(outer, line, clock, each);
+        }
+        self.buffers = record.into_buffers();
+    }
+}
+
+impl Partial {
+    fn push(&mut self, text: &str, outer: &Outer<'_>, line: u64) {
+        if self.lines == 0 {
+            self.first = line;
+            self.time = outer.time;
+            self.service = outer.service.map(str::to_owned);
+        }
+        self.lines += 1;
+        self.text.push_str(text);
+    }
+
+    fn flush(&mut self, payload: &mut Payload, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
+        if self.lines == 0 {
+            return;
+        }
+        let outer = Outer {
+            time: self.time,
+            service: self.service.as_deref(),
+            ..Outer::default()
+        };
+        payload.read(&self.text, &outer, self.first, clock, each);
+        for _ in 1..self.lines {
+            each(Row::Continues);
+        }
+        self.lines = 0;
+        self.text.clear();
+    }
+}
+
+/// What an object with lists is.
+enum Holds<'t> {
+    /// A record, of which the lists are no part.
+    Record,
+    /// An OTLP export.
+    Export,
+    /// A body of records, and the service that it names for all of them.
+    Lists([Option<&'t str>; 4], Option<String>),
+}
+
+fn holds<'t>(scan: &Scan, text: &'t str) -> Holds<'t> {
+    let mut lists = [None; 4];
+    let mut found = lists.iter_mut();
+    let mut service = None;
+    for pair in &scan.pairs {
+        let name = scan.text(pair.name, text);
+        match (pair.value, name) {
+            (
+                Value::List(_),
+                "resourceLogs" | "resourceMetrics" | "resourceSpans" | "resource_logs" | "resource_metrics"
+                | "resource_spans",
+            ) => return Holds::Export,
+            (Value::List(list), "logs" | "metrics" | "logEvents" | "events" | "records" | "Records") => {
+                let list = list.of(text).unwrap_or_default();
+                let holds_objects = list
+                    .strip_prefix('[')
+                    .is_some_and(|list| list.trim_start().starts_with(['{', ']']));
+                if holds_objects && let Some(free) = found.next() {
+                    *free = Some(list);
+                }
+            }
+            (Value::Text(_), "message" | "msg" | "raw_log" | "log") | (Value::Number(..), _) => return Holds::Record,
+            (Value::Text(piece), "logGroup") => {
+                service = scan.text(piece, text).rsplit('/').next().map(str::to_owned);
+            }
+            _ => {}
+        }
+    }
+    match lists {
+        [None, ..] => Holds::Record,
+        lists => Holds::Lists(lists, service),
+    }
+}
+
+/// The pairs of an object, to a record.
+pub(in super::super) fn fill<'a>(record: &mut Record<'a>, scan: &'a Scan, text: &'a str) {
+    for pair in &scan.pairs {
+        let value = match pair.value {
+            Value::Null => Scalar::Null,
+            Value::Bool(value) => Scalar::Bool(value),
+            Value::Number(number, piece) => Scalar::Written(number, scan.text(piece, text)),
+            Value::Text(piece) => Scalar::Text(scan.text(piece, text)),
+            Value::List(_) => Scalar::List,
+        };
+        record.push(scan.text(pair.name, text), value);
+    }
+}
+
+/// Why a text is no object, in the words of serde_json where it is no JSON at all.
+fn explain(text: &str) -> String {
+    let value = if text.starts_with('{') {
+        text
+    } else {
+        // What stands in a list stands before a comma or the list's end.
+        text.split([',', ']']).next().unwrap_or(text)
+    };
+    let Err(error) = serde_json::from_str::<serde_json::Value>(value) else {
+        return format!(
+            "{} is no object: write one such as {{\"message\": \"started\"}} or {{\"cpu_percent\": 41.5}}",
+            quote(value)
+        );
+    };
+    let mut message = error.to_string();
+    if let Some((what, _)) = message.rsplit_once(" at line ") {
+        let what = match what {
+            "number out of range" => "the number is too large: the largest is 1.8e308",
+            what => what,
+        };
+        message = match (error.line(), error.column()) {
+            (_, 0) => what.to_owned(),
+            (1, column) => format!("{what} at column {column}"),
+            (line, column) => format!("{what} at column {column} of its line {line}"),
+        };
+    }
+    let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let found = error.column().checked_sub(1).and_then(|column| line.get(column..));
+    let found = found.unwrap_or_default();
+    if ["NaN", "Infinity", "-Infinity"]
+        .iter()
+        .any(|name| found.starts_with(name))
+    {
+        message.push_str(": JSON has no NaN and no infinity, write null");
+    }
+    message
+}
