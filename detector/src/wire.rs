@@ -116,11 +116,9 @@ impl Decoder {
             Format::Logfmt => Decoder::Logfmt(Box::new(logfmt::Logfmt::new(input))),
             Format::Prometheus => Decoder::Prometheus(Box::default()),
             // The formats of lines get readers of their own here as they come.
-            Format::Text
-            | Format::Syslog
-            | Format::Access
-            | Format::Envoy
-            | Format::Kubernetes => Decoder::Text(Box::new(text::Text::new(input))),
+            Format::Text | Format::Syslog | Format::Access | Format::Envoy | Format::Kubernetes => {
+                Decoder::Text(Box::new(text::Text::new(input)))
+            }
         }
     }
 }
