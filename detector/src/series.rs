@@ -95,7 +95,8 @@ pub(crate) fn shortened(text: &str) -> String {
 /// How regularly a series has events, so that its silence can be told from its usual pauses.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Pulse {
-    /// The time of its last event, on the detector's own running time.
+    /// The times of its first and its last event, on the detector's own running time.
+    first: Option<f64>,
     last: Option<f64>,
     mean: f64,
     gaps: f64,
@@ -108,12 +109,15 @@ pub(crate) struct Pulse {
 
 /// Before so many gaps nobody knows what is regular.
 const FIRST_GAPS: f64 = 30.0;
+/// A silence can be surprising by so many decades for each decade of times that it was seen not to happen.
+const MOST_OF_A_GAP: f64 = 3.0;
 /// The mean gap forgets with this many gaps.
 const GAPS: f64 = 256.0;
 
 impl Pulse {
     pub(crate) fn new() -> Self {
         Pulse {
+            first: None,
             last: None,
             mean: 0.0,
             gaps: 0.0,
@@ -151,13 +155,18 @@ impl Pulse {
             if gap <= 0.0 {
                 return;
             }
-            if !self.silent {
+            let nominal = self.nominal(gap);
+            // A silence that ends by itself says nothing of how often events come, but that there are silences.
+            if self.silent {
+                self.tail.learn(nominal, 1.0);
+            } else {
                 self.gaps += 1.0;
                 self.mean += (gap - self.mean) * (1.0 / self.gaps).max(1.0 / GAPS);
                 let nominal = self.nominal(gap);
                 self.tail.learn(nominal, 1.0);
             }
         }
+        self.first.get_or_insert(running);
         self.last = Some(running);
     }
 
@@ -168,11 +177,16 @@ impl Pulse {
 
     /// How surprising it is that nothing came for so long.
     pub(crate) fn surprise(&self, quiet: f64) -> f64 {
+        let (Some(first), Some(last)) = (self.first, self.last) else {
+            return 0.0;
+        };
         if self.gaps < FIRST_GAPS {
-            0.0
-        } else {
-            self.tail.surprise(self.nominal(quiet))
+            return 0.0;
         }
+        // However regular events are, nothing is known of times longer than they have been coming.
+        let times = (last - first) / quiet.max(1e-9);
+        let known = MOST_OF_A_GAP * libm::log10(1.0 + times);
+        self.tail.surprise(self.nominal(quiet)).min(known)
     }
 
     /// The usual running time between events, in seconds.

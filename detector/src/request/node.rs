@@ -53,7 +53,8 @@ struct Known {
     w: Dispersion,
     slow: Dispersion,
     size: Dispersion,
-    rate: Dispersion,
+    /// Of a minute's requests, and of those of two.
+    rate: [Dispersion; 2],
     server: Dispersion,
     client: Dispersion,
 }
@@ -71,18 +72,24 @@ impl Default for Dispersion {
     }
 }
 
-/// Chance is believed as much as so many looks; a look counts at most so much; and so many are remembered.
+/// Chance is believed as much as so many looks; a look counts at most so much; and so many are remembered. How many
+/// requests come may vary far more than how they fare: some sites have visitors once an hour.
 const LOOKS_OF_CHANCE: f64 = 10.0;
 const MOST_OF_A_LOOK: f64 = 12.0;
+const MOST_OF_A_RATE: f64 = 400.0;
 const LOOKS: f64 = 300.0;
 
 impl Dispersion {
     fn look(&mut self, square: f64, weight: f64) {
+        self.look_up_to(MOST_OF_A_LOOK, square, weight);
+    }
+
+    fn look_up_to(&mut self, most: f64, square: f64, weight: f64) {
         if self.looks == 0.0 {
             self.looks = LOOKS_OF_CHANCE;
         }
         self.looks = (self.looks + weight).min(LOOKS);
-        self.mean += weight / self.looks * (square.min(MOST_OF_A_LOOK) - self.mean);
+        self.mean += weight / self.looks * (square.min(most) - self.mean);
     }
 
     fn factor(&self) -> f64 {
@@ -121,7 +128,10 @@ const DOUBT: f64 = 1.5;
 const LEAST_SLOTS: f64 = 3.0;
 
 /// A rate is compared once it is known for so many slots: half an hour. A new route grows.
-const KNOWN_RATE: f64 = 120.0;
+const KNOWN_RATE: f64 = 150.0;
+
+/// How much it varies is looked at from so many slots on.
+const GUESSED_RATE: f64 = 30.0;
 
 /// Six families are looked at in four windows: what is strangest among 24 looks is this much less strange (Bonferroni).
 const LOOKS_AT_ONCE: f64 = 1.38;
@@ -307,7 +317,7 @@ impl Node {
             events: known.requests.max(1e-3),
             exposure: known.slots,
         }
-        .widened(known.rate.factor());
+        .widened(known.rate_factor());
         // A rise or a fall that the rest of the site shares is the time of day, a holiday or a campaign: what counts is
         // the share of it, and that it is a fall by the node's own rate as well.
         let shared = match site {
@@ -316,7 +326,7 @@ impl Node {
                     events: known.requests.max(1e-3),
                     exposure: known.others.max(1e-3),
                 }
-                .widened(known.rate.factor()),
+                .widened(known.rate_factor()),
                 (site.requests - sums.requests).max(0.0),
             )),
             Some(None) => return,
@@ -327,7 +337,9 @@ impl Node {
         let (least, most) = (expected.min(by_others), expected.max(by_others));
         // Nobody but the clock says what the whole site should have: only near silence of it is news.
         let floor = if shared.is_some() { 0.5 } else { 0.1 };
-        if sums.requests < floor * least {
+        // A site that pauses for a minute is not silent yet.
+        let long_enough = shared.is_some() || sums.slots > 6.0;
+        if long_enough && sums.requests < floor * least {
             let surprise = match shared {
                 Some((rate, others)) => rate.at_most(sums.requests, others),
                 None => own.at_most(sums.requests, sums.slots),
@@ -343,14 +355,16 @@ impl Node {
             });
         }
         if let Some((rate, others)) = shared
-            && sums.requests > 4.0 * most.max(1.0)
+            && sums.requests > 4.0 * most
+            // What is hardly ever asked for is easily asked for more often.
+            && most >= 5.0
         {
             let surprise = rate.at_least(sums.requests, others);
             looks.offer(Evidence {
                 family: Family::Surge,
                 kind: Kind::TrafficSurge,
                 surprise,
-                effect: sums.requests / most.max(1.0),
+                effect: sums.requests / most,
                 sums: *sums,
                 window: 0,
                 expected: most,
@@ -414,6 +428,21 @@ fn errors(sums: &Sums, rates: &(Rate, Rate), looks: &mut Looks) {
 }
 
 impl Known {
+    fn rate_factor(&self) -> f64 {
+        let [minute, two] = &self.rate;
+        minute.factor().max(two.factor())
+    }
+
+    fn look_at_rate(&mut self, scale: usize, requests: f64, expected: f64, weight: f64) {
+        if self.slots >= GUESSED_RATE
+            && expected > 0.5
+            && let Some(rate) = self.rate.get_mut(scale)
+        {
+            let difference = requests - expected;
+            rate.look_up_to(MOST_OF_A_RATE, difference * difference / expected, weight);
+        }
+    }
+
     fn learn(&mut self, old: &Slot, others: f64, weight: f64) {
         let decay = |half_life: f64| libm::exp(-std::f64::consts::LN_2 * weight / half_life);
         let (rate, ratio) = (decay(RATE_HALF_LIFE), decay(RATIO_HALF_LIFE));
@@ -435,6 +464,10 @@ impl Known {
         }
         self.gathered.join(old);
         self.gathered_slots += 1;
+        if self.gathered_slots * 2 == GATHERED {
+            let (requests, expected) = (f64::from(self.gathered.requests), self.expected);
+            self.look_at_rate(0, requests, expected, weight);
+        }
         if self.gathered_slots >= GATHERED {
             let gathered = std::mem::take(&mut self.gathered);
             let expected = std::mem::take(&mut self.expected);
@@ -466,10 +499,7 @@ impl Known {
             if let Some(square) = client {
                 self.client.look(square, weight);
             }
-            if self.slots >= KNOWN_RATE && expected > 1.0 {
-                let difference = f64::from(gathered.requests) - expected;
-                self.rate.look(difference * difference / expected, weight);
-            }
+            self.look_at_rate(1, f64::from(gathered.requests), expected, weight);
         }
     }
 }

@@ -525,6 +525,9 @@ fn shows(family: Family, outcome: Outcome, of_duration: f64) -> bool {
         Family::ClientErrors => outcome == Outcome::ClientError,
         // Slower than half of the usual requests.
         Family::Latency => of_duration > std::f64::consts::LOG10_2,
-        Family::Traffic | Family::Surge | Family::Size => true,
+        Family::Size => outcome == Outcome::Fine,
+        Family::Surge => true,
+        // It is those that do not come.
+        Family::Traffic => false,
     }
 }
