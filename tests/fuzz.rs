@@ -56,7 +56,10 @@ fn every_target_has_a_file_and_a_corpus() {
     assert_eq!(names(&entries(&folder("corpus"))), targets);
     let manifest = fs::read_to_string(folder("Cargo.toml")).unwrap();
     for target in targets {
-        assert!(manifest.contains(&format!("name = \"{target}\"")), "{target} is no [[bin]]");
+        assert!(
+            manifest.contains(&format!("name = \"{target}\"")),
+            "{target} is no [[bin]]"
+        );
     }
 }
 

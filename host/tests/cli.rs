@@ -136,10 +136,18 @@ fn inputs_that_are_not_there_are_named_before_anything_is_scored() {
     );
     let near = run(&["score", &path.replace("metrics", "metric")]);
     assert_eq!(near.status.code(), Some(1));
-    assert!(stderr(&near).contains(&format!("did you mean {path}?")), "{}", stderr(&near));
+    assert!(
+        stderr(&near).contains(&format!("did you mean {path}?")),
+        "{}",
+        stderr(&near)
+    );
     let none = run(&["score", &format!("{}/*.log", folder.path().display())]);
     assert_eq!(none.status.code(), Some(1));
-    assert!(stderr(&none).contains("no file matches this pattern"), "{}", stderr(&none));
+    assert!(
+        stderr(&none).contains("no file matches this pattern"),
+        "{}",
+        stderr(&none)
+    );
 }
 
 #[test]
@@ -156,7 +164,13 @@ fn folders_and_patterns_stand_for_their_files() {
 
     let parts: Vec<String> = [("app.log", 3), ("app.log.1", 2), ("app.log.2", 1)]
         .iter()
-        .map(|(name, minute)| file(&folder, name, format!("2026-03-02T14:0{minute}:00Z INFO up\n").as_bytes()))
+        .map(|(name, minute)| {
+            file(
+                &folder,
+                name,
+                format!("2026-03-02T14:0{minute}:00Z INFO up\n").as_bytes(),
+            )
+        })
         .collect();
     let rotated = run(&["score", "--output", "json", &parts[0], &parts[1], &parts[2]]);
     assert!(
@@ -267,11 +281,7 @@ fn a_subject_that_is_not_there_is_a_mistake_of_the_command_line() {
 
 #[test]
 fn tables_are_told_from_logs() {
-    for input in [
-        "name;cpu\nx;1,5\ny;2\n",
-        "name\tcpu\nx\t1.5\ny\t2\n",
-        "cpu\n1\n2\n",
-    ] {
+    for input in ["name;cpu\nx;1,5\ny;2\n", "name\tcpu\nx\t1.5\ny\t2\n", "cpu\n1\n2\n"] {
         let output = fed(&mut watchpost(&["score", "--scores", "-"]), input.as_bytes());
         let said = stderr(&output);
         assert!(said.contains("stdin: read as CSV"), "{said}");

@@ -85,8 +85,9 @@ impl Otlp {
                 if let Some(metrics) = metrics {
                     self.metrics.read(metrics, outer, line, clock, &mut count);
                 }
-                (logs.is_none() && metrics.is_none())
-                    .then(|| "this holds neither resourceLogs nor resourceMetrics: only logs and metrics are read".to_owned())
+                (logs.is_none() && metrics.is_none()).then(|| {
+                    "this holds neither resourceLogs nor resourceMetrics: only logs and metrics are read".to_owned()
+                })
             }
             Err(error) => Some(malformed(&error)),
         };

@@ -197,7 +197,8 @@ impl Mass {
     /// What is here and was not there; the layouts go together.
     fn without(&self, last: &Mass) -> Mass {
         let mut last = last.clone();
-        if let (Layout::Exponential { scale: now }, Layout::Exponential { scale: then }) = (&self.layout, &last.layout) {
+        if let (Layout::Exponential { scale: now }, Layout::Exponential { scale: then }) = (&self.layout, &last.layout)
+        {
             let coarser = then.saturating_sub(*now).clamp(0, 63);
             for ((sign, at), _) in &mut last.buckets {
                 *at = if *sign == 0 { 0 } else { *at >> coarser };

@@ -35,7 +35,10 @@ impl Logs {
     ) {
         for resource in resources.items() {
             let service = named(resource.get("resource"), &SERVICES).or(outer.service);
-            for scope in resource.list("scopeLogs").chain(resource.list("instrumentationLibraryLogs")) {
+            for scope in resource
+                .list("scopeLogs")
+                .chain(resource.list("instrumentationLibraryLogs"))
+            {
                 for record in scope.list("logRecords") {
                     let outer = Outer {
                         time: time(record.get("timeUnixNano"))
@@ -131,12 +134,7 @@ fn join(pairs_of: Value<'_, '_>, prefix: &str, depth: usize, names: &mut String)
     }
 }
 
-fn push<'n>(
-    pairs_of: Value<'n, '_>,
-    depth: usize,
-    names: &mut impl Iterator<Item = &'n str>,
-    record: &mut Record<'n>,
-) {
+fn push<'n>(pairs_of: Value<'n, '_>, depth: usize, names: &mut impl Iterator<Item = &'n str>, record: &mut Record<'n>) {
     for (_, value) in attributes(pairs_of, "values") {
         match pairs(value) {
             Some(inner) if depth < DEEPEST => push(inner, depth + 1, names, record),

@@ -201,7 +201,9 @@ impl Metrics {
     }
 
     fn number(&mut self, json: Json<'_, '_>, metric: Metric<'_>, owner: Owner, kind: Kind) -> Result<(), Problem> {
-        let written = ["asDouble", "asInt", "value"].into_iter().find_map(|name| json.get(name));
+        let written = ["asDouble", "asInt", "value"]
+            .into_iter()
+            .find_map(|name| json.get(name));
         let Some(written) = written else {
             return Ok(());
         };

@@ -66,7 +66,10 @@ fn a_body_without_a_severity_is_read_like_a_line() {
             "body":{"stringValue":"2026-11-20T09:00:00Z ERROR payment refused"},
             "attributes":[{"key":"log.file.name","value":{"stringValue":"app.log"}}]}"#,
     );
-    assert_eq!(rows(&[&object]), ["2026-11-20T09:00:00Z {service=cart} error: payment refused"]);
+    assert_eq!(
+        rows(&[&object]),
+        ["2026-11-20T09:00:00Z {service=cart} error: payment refused"]
+    );
 }
 
 #[test]
@@ -80,7 +83,9 @@ fn attributes_of_http_make_a_request() {
     );
     assert_eq!(
         rows(&[&object]),
-        ["2026-11-20T09:00:00Z {service=cart} GET /cart/7 503 - ms - B, route /cart/{id}, upstream -, client -, flags -"]
+        [
+            "2026-11-20T09:00:00Z {service=cart} GET /cart/7 503 - ms - B, route /cart/{id}, upstream -, client -, flags -"
+        ]
     );
 }
 
@@ -91,7 +96,10 @@ fn a_structured_body_is_a_structured_line() {
             {"key":"message","value":{"stringValue":"slow query"}},
             {"key":"db","value":{"kvlistValue":{"values":[{"key":"took_ms","value":{"doubleValue":212.5}}]}}}]}}}"#,
     );
-    assert_eq!(rows(&[&object]), ["2026-11-20T09:00:00Z {service=cart} warn: slow query [db.took_ms=212.5]"]);
+    assert_eq!(
+        rows(&[&object]),
+        ["2026-11-20T09:00:00Z {service=cart} warn: slow query [db.took_ms=212.5]"]
+    );
 }
 
 #[test]
@@ -202,8 +210,10 @@ fn a_summary_keeps_its_quantiles() {
     );
     assert_eq!(
         rows(&[&object]),
-        ["2026-11-20T09:00:00Z {service=cart} rpc_seconds_count=4 rpc_seconds_sum=10 rpc_seconds_mean=2.5 \
-          rpc_seconds_p50=2 rpc_seconds_p99=4 rpc_seconds_max=5"]
+        [
+            "2026-11-20T09:00:00Z {service=cart} rpc_seconds_count=4 rpc_seconds_sum=10 rpc_seconds_mean=2.5 \
+          rpc_seconds_p50=2 rpc_seconds_p99=4 rpc_seconds_max=5"
+        ]
     );
 }
 
@@ -251,7 +261,11 @@ fn objects_come_one_a_line_or_printed_over_several() {
     for format in [Format::Otlp, Format::Ndjson] {
         let text = format!("{log}\n{printed}\n{log}\n");
         let rows = super::super::tests::rows(&crate::scorer::Input::new(format), text.as_bytes());
-        let told: Vec<&str> = rows.iter().map(String::as_str).filter(|row| *row != "continues").collect();
+        let told: Vec<&str> = rows
+            .iter()
+            .map(String::as_str)
+            .filter(|row| *row != "continues")
+            .collect();
         assert_eq!(told, [one, "2026-11-20T09:01:00Z cpu=0.5", one]);
     }
     check(Format::Otlp, &format!("{log}\n{log}\n"), &[one, one]);

@@ -81,7 +81,9 @@ impl Series {
 
     /// The labels in order of their names.
     pub(super) fn labels(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.labels.iter().map(|(name, value)| (self.of(*name), self.of(*value)))
+        self.labels
+            .iter()
+            .map(|(name, value)| (self.of(*name), self.of(*value)))
     }
 
     /// The identity of the label set.
@@ -254,10 +256,7 @@ impl Series {
             _ => None,
         });
         match twice {
-            Some(name) => Err(fault(
-                Some(&name),
-                "the label is there twice: leave one out".to_owned(),
-            )),
+            Some(name) => Err(fault(Some(&name), "the label is there twice: leave one out".to_owned())),
             None => Ok(()),
         }
     }
@@ -269,7 +268,9 @@ impl Series {
         if self.has_bound || (base.is_some() && self.kind != Type::Gauge) {
             return false;
         }
-        let suffix = name.strip_prefix(self.family.as_str()).filter(|_| !self.family.is_empty());
+        let suffix = name
+            .strip_prefix(self.family.as_str())
+            .filter(|_| !self.family.is_empty());
         let kind = match (suffix, self.kind) {
             (Some("_info"), Type::Info) => return false,
             (Some("" | "_total"), Type::Counter) => Kind::Counter,

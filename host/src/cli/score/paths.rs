@@ -222,10 +222,15 @@ pub(super) fn told(skipped: &[Skipped]) -> String {
 const KINDS: [(&str, &[&str]); 8] = [
     ("a picture", &["png", "jpg", "jpeg", "gif", "ico", "webp", "svg", "bmp"]),
     ("a recording", &["mp3", "mp4", "wav", "avi", "mkv", "webm", "ogg"]),
-    ("a document", &["pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "ods"]),
+    (
+        "a document",
+        &["pdf", "doc", "docx", "xls", "xlsx", "ppt", "pptx", "odt", "ods"],
+    ),
     (
         "an archive",
-        &["zip", "tar", "tgz", "tbz2", "txz", "rar", "7z", "jar", "war", "deb", "rpm"],
+        &[
+            "zip", "tar", "tgz", "tbz2", "txz", "rar", "7z", "jar", "war", "deb", "rpm",
+        ],
     ),
     (
         "a program",
@@ -310,7 +315,10 @@ fn no_match(pattern: &Path) -> String {
     if folder.is_dir() {
         format!("{pattern}: no file matches this pattern")
     } else {
-        format!("{pattern}: no file matches this pattern: there is no folder {}", folder.display())
+        format!(
+            "{pattern}: no file matches this pattern: there is no folder {}",
+            folder.display()
+        )
     }
 }
 

@@ -96,7 +96,13 @@ fn what_is_certainly_no_log_is_skipped_and_told() {
 
 #[test]
 fn a_pattern_that_the_shell_left_alone_is_matched() {
-    let folder = folder(&["logs/a.log.gz", "logs/b.log", "logs/c/d.log.gz", "logs/.e.log.gz", "odd[1].log"]);
+    let folder = folder(&[
+        "logs/a.log.gz",
+        "logs/b.log",
+        "logs/c/d.log.gz",
+        "logs/.e.log.gz",
+        "odd[1].log",
+    ]);
     let of = |pattern: &str| names(&folder, &found(&folder, &[pattern]).files);
     assert_eq!(of("logs/*.log.gz"), ["logs/a.log.gz"]);
     assert_eq!(of("logs/**/*.gz"), ["logs/a.log.gz", "logs/c/d.log.gz"]);
@@ -142,7 +148,10 @@ fn what_is_not_there_is_named_with_what_was_meant() {
         )
         .replace(&format!("{}/", folder.path().display()), "")
     );
-    assert_eq!(error(&folder, "empty"), "empty: there are no files to read in this folder");
+    assert_eq!(
+        error(&folder, "empty"),
+        "empty: there are no files to read in this folder"
+    );
     assert_eq!(
         error(&folder, "pictures"),
         "pictures: there is nothing here to read; skipped pictures/a.png (a picture)"
@@ -162,6 +171,9 @@ fn links_are_followed_and_loops_are_not() {
     reasons.sort_unstable();
     reasons.dedup();
     assert_eq!(reasons.len(), 3, "{reasons:?}");
-    assert_eq!(reasons[..2], ["a link that leads nowhere", "it leads back to a folder above it"]);
+    assert_eq!(
+        reasons[..2],
+        ["a link that leads nowhere", "it leads back to a folder above it"]
+    );
     assert!(reasons[2].starts_with("the same file as "), "{}", reasons[2]);
 }
