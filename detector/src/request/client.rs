@@ -13,7 +13,7 @@ use crate::threshold::{PRIOR_EVENTS, Tail};
 const MOST_CLIENTS: usize = 128;
 
 /// The window that is judged, in slots: two minutes.
-const WINDOW: usize = 12;
+pub(super) const WINDOW: usize = 12;
 
 /// A client that has asked for fewer paths than this has a bad link, or a bookmark.
 const LEAST_PATHS: f64 = 10.0;

@@ -1,8 +1,10 @@
 //! What speaks for trouble, and how it is told.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
-use super::client::Scan;
+use super::client::{Scan, WINDOW};
 use super::reference::Reference;
 use super::window::{SLOT, Sums};
 use crate::verdict::{Contribution, Expected, Explanation, Kind, Observation, Substitution};
@@ -97,25 +99,25 @@ impl Evidence {
                         Some("ms"),
                     ),
                     // The routes of a group have durations of their own.
-                    None => ("duration against each route's usual one", ratio, 1.0, None, None),
+                    None => ("duration, times the usual", ratio, 1.0, None, None),
                 }
             }
             (Family::Latency, _) => (
-                "share of slow requests",
-                100.0 * share(sums.slow, sums.timed),
+                "slow requests",
+                100.0 * share(sums.slow_seen, sums.timed),
                 100.0 * self.expected,
                 None,
                 Some("%"),
             ),
             (Family::Errors, _) => (
-                "server error ratio",
+                "server errors",
                 100.0 * share(sums.server_errors, sums.requests),
                 100.0 * self.expected,
                 None,
                 Some("%"),
             ),
             (Family::ClientErrors, _) => (
-                "client error ratio",
+                "client errors",
                 100.0 * share(sums.client_errors, sums.requests),
                 100.0 * self.expected,
                 None,
@@ -129,7 +131,7 @@ impl Evidence {
                 None,
             ),
             (Family::Size, _) => (
-                "response size against each route's usual one",
+                "response size, times the usual",
                 libm::exp(sums.size_ratio / sums.sized.max(1.0)),
                 1.0,
                 None,
@@ -140,14 +142,14 @@ impl Evidence {
             self.family == Family::Errors && usual.is_some_and(|usual| sums.requests > REPEATED * usual * sums.slots);
         let model = match self.family {
             Family::Latency if self.kind == Kind::Latency => "latency",
-            Family::Latency => "latency spread",
-            Family::Errors | Family::ClientErrors => "error ratio",
+            Family::Latency => "spread",
+            Family::Errors | Family::ClientErrors => "errors",
             Family::Traffic | Family::Surge => "rate",
             Family::Size => "size",
         };
         let contribution = Contribution {
             of: of.to_owned(),
-            model: format!("{model} over {seconds} s"),
+            model: model.to_owned(),
             surprise,
             observed: Observation::Number(observed),
             expected: Expected {
@@ -159,6 +161,7 @@ impl Evidence {
         };
         let explanation = Explanation {
             contributions: vec![contribution],
+            features: sums.features(),
             ..Explanation::default()
         };
         (if repeats { Kind::RetryStorm } else { self.kind }, explanation)
@@ -172,8 +175,8 @@ impl Scan {
     pub(super) fn explain(&self, surprise: f64, threshold: f64) -> (Kind, Explanation) {
         let explanation = Explanation {
             contributions: vec![Contribution {
-                of: "requests for paths that do not exist, in two minutes".to_owned(),
-                model: "path scan".to_owned(),
+                of: "requests for what does not exist".to_owned(),
+                model: "scan".to_owned(),
                 surprise,
                 observed: Observation::Number(self.requests),
                 expected: Expected {
@@ -184,9 +187,14 @@ impl Scan {
                 unit: None,
             }],
             counterfactual: vec![Substitution {
-                of: "requests for paths that do not exist, in two minutes".to_owned(),
+                of: "requests for what does not exist".to_owned(),
                 value: self.most_below(threshold),
             }],
+            features: BTreeMap::from([
+                ("window_seconds".to_owned(), WINDOW as f64 * SLOT as f64),
+                ("requests".to_owned(), self.requests),
+                ("paths".to_owned(), self.paths),
+            ]),
             ..Explanation::default()
         };
         (Kind::PathScan, explanation)

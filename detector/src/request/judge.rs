@@ -6,6 +6,7 @@ use super::node::{Looks, Node};
 use super::table::Entry;
 use super::traffic::{ASSUMED_ERRORS, Context, Route, Traffic};
 use super::window::Ring;
+use crate::config::Learning;
 use crate::detector::Report;
 use crate::episode::{HYSTERESIS, Strange};
 use crate::event::Timestamp;
@@ -176,6 +177,9 @@ impl Traffic {
                 let Entry { node, of } = route;
                 decide(node, member, Some(of));
             }
+        }
+        if context.rules.learning == Learning::Open {
+            return;
         }
         // Trouble of a group is trouble of its members and the other way round, as far as learning goes.
         let site_guarded = site.node.episode.is_some();
@@ -436,7 +440,7 @@ fn decide(
             strongest.map_or_else(nothing, |(evidence, _)| evidence.explain(total, reference, usual))
         })
     };
-    if surprise >= context.rules.threshold - 2.0 * HYSTERESIS {
+    if surprise >= context.rules.threshold - 2.0 * HYSTERESIS && context.rules.learning != Learning::Open {
         node.guard();
     }
     if step.accepted {

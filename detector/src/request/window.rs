@@ -1,6 +1,6 @@
 //! What happened in ten seconds, and in the windows that end now.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 
 use serde::{Deserialize, Serialize};
 
@@ -148,7 +148,9 @@ pub(super) struct Sums {
     pub(super) server_slots: f64,
     pub(super) client_slots: f64,
     pub(super) timed: f64,
+    /// Slow requests, no slot counted for more than it may move a window.
     pub(super) slow: f64,
+    pub(super) slow_seen: f64,
     pub(super) slow_expected: f64,
     pub(super) slow_slots: f64,
     pub(super) z: f64,
@@ -175,6 +177,7 @@ impl Sums {
         self.server_slots += f64::from(u8::from(slot.server_errors > 0));
         self.client_slots += f64::from(u8::from(slot.client_errors > 0));
         self.timed += f64::from(slot.timed);
+        self.slow_seen += f64::from(slot.slow);
         let expected = f64::from(slot.slow_expected);
         self.slow += f64::from(slot.slow).min(expected + MOST_OF_A_SLOT * libm::sqrt(expected.max(0.0)) + 1.0);
         self.slow_expected += f64::from(slot.slow_expected);
@@ -185,5 +188,28 @@ impl Sums {
         self.sized += f64::from(slot.sized);
         self.size_z += bounded(slot.size_z, slot.sized);
         self.size_ratio += f64::from(slot.size_ratio);
+    }
+
+    /// The window in numbers that people know.
+    pub(super) fn features(&self) -> BTreeMap<String, f64> {
+        let seconds = self.slots * SLOT as f64;
+        let mut features = BTreeMap::from([
+            ("window_seconds".to_owned(), seconds),
+            ("requests".to_owned(), self.requests),
+            (
+                "requests_per_minute".to_owned(),
+                self.requests * 60.0 / seconds.max(1.0),
+            ),
+            ("server_errors".to_owned(), self.server_errors),
+            ("client_errors".to_owned(), self.client_errors),
+        ]);
+        if self.timed > 0.0 {
+            features.insert("duration_times_usual".to_owned(), libm::exp(self.ratio / self.timed));
+            features.insert("slow_requests".to_owned(), self.slow_seen);
+        }
+        if self.sized > 0.0 {
+            features.insert("size_times_usual".to_owned(), libm::exp(self.size_ratio / self.sized));
+        }
+        features
     }
 }
