@@ -10,7 +10,7 @@
 //! | request, status | as in other access logs; status 0 is no response |
 //! | flags | `UF,URX`; `-` for none |
 //! | bytes, duration | the second and the third of four numbers: received, sent, milliseconds, milliseconds of the upstream |
-//! | client | the first address of `X-Forwarded-For`, or Istio's downstream address |
+//! | client | Istio's downstream address, or the first address of `X-Forwarded-For` |
 //! | upstream | Istio's cluster, `outbound\|8080\|\|cart.shop.svc.cluster.local`, or the upstream host |
 //! | route | the last word of Istio's format |
 //!
@@ -60,7 +60,7 @@ pub(super) fn read(line: &str) -> Option<Exchange<'_>> {
     exchange.upstream = said(cluster).or(said(host));
     let seconds = exchange.duration.map_or(0.0, |duration| duration.value() / 1e3);
     exchange.time = Some(start.plus_seconds(seconds));
-    exchange.client = first_address(forwarded).or(first_address(downstream));
+    exchange.client = first_address(downstream).or(first_address(forwarded));
     Some(exchange)
 }
 

@@ -147,10 +147,9 @@ impl Payload {
 ///
 /// It is the container's name, unless that is one of those that say nothing: then the pod's, without its hashes.
 pub(super) fn service_of_source(input: &Input) -> Option<String> {
-    const SAY_NOTHING: [&str; 6] = ["app", "main", "server", "container", "web", "application"];
     let source = input.source.as_deref()?;
     let (pod, container) = pod_of_path(source)?;
-    if SAY_NOTHING.contains(&container) && !pod.is_empty() {
+    if service::says_nothing(container) && !pod.is_empty() {
         return Some(service::of_pod(pod).to_owned());
     }
     Some(container.to_owned())

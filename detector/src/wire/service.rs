@@ -21,6 +21,9 @@ mod tests;
 
 const LONGEST: usize = 64;
 
+/// What names of services end in.
+const ENDS: [&str; 7] = ["service", "svc", "api", "gateway", "server", "backend", "frontend"];
+
 /// The name that a pod got from its deployment, stateful set, daemon set or job.
 pub(super) fn of_pod(pod: &str) -> &str {
     let Some((owner, last)) = pod.rsplit_once('-') else {
@@ -47,10 +50,26 @@ pub(super) fn is_pod_of_deployment(word: &str) -> bool {
     })
 }
 
-/// The service of a container of docker compose: `cart-1`, or `cart_1` of its first version.
+/// Whether the name of a container is one that any has, so that its pod's tells more.
+pub(super) fn says_nothing(container: &str) -> bool {
+    matches!(
+        container,
+        "app" | "main" | "server" | "container" | "web" | "application"
+    )
+}
+
+/// The service of a container of docker compose: `cart-1`; its first version wrote `cart_1`, or `shop_cart_1` with the
+/// project, whose name has no `_`.
 pub(super) fn of_compose(container: &str) -> &str {
     match container.rsplit_once(['-', '_']) {
-        Some((name, number)) if !name.is_empty() && is_number(number) => name,
+        Some((name, number)) if !name.is_empty() && is_number(number) => {
+            let is_old = container.as_bytes().get(name.len()) == Some(&b'_');
+            match name.split_once('_') {
+                // `payment_service_1` is no `service` of a project called `payment`.
+                Some((_project, service)) if is_old && !service.is_empty() && !ENDS.contains(&service) => service,
+                _ => name,
+            }
+        }
         _ => container,
     }
 }
@@ -198,8 +217,7 @@ fn of_start(text: &str) -> Option<&str> {
 }
 
 /// Whether a name says of itself that it is one of a service.
-fn says_service(name: &str) -> bool {
-    const ENDS: [&str; 7] = ["service", "svc", "api", "gateway", "server", "backend", "frontend"];
+pub(super) fn says_service(name: &str) -> bool {
     let Some(at) = memchr::memrchr2(b'-', b'_', name.as_bytes()) else {
         return false;
     };

@@ -19,7 +19,7 @@ fn pairs() {
         (
             "at=info method=GET path=\"/pay?id=7\" host=shop request_id=5bd0 fwd=\"10.0.0.9\" dyno=web.1 connect=1ms \
              service=8ms status=503 bytes=12",
-            "1970-01-01T00:00:00Z GET /pay?id=7 503 8 ms 12 B, route -, upstream -, client -, flags -",
+            "1970-01-01T00:00:00Z GET /pay?id=7 503 8 ms 12 B, route -, upstream -, client 10.0.0.9, flags -",
         ),
         (
             "time=2026-11-20T09:00:00Z cpu=41.5% memory=1.5KiB host=w1",

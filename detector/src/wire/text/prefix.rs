@@ -132,10 +132,12 @@ fn find(parts: &Parts<'_>, is_program: bool, behind_clock: Option<&str>) -> Opti
         return Some(found);
     }
     if after_time {
-        return level::before_colon(line).map(|found| level::Found {
-            // Behind a program it is the program's own text.
-            prefix: if is_program { 0 } else { found.prefix },
-            ..found
+        return level::before_tab(line).or_else(|| {
+            level::before_colon(line).map(|found| level::Found {
+                // Behind a program it is the program's own text.
+                prefix: if is_program { 0 } else { found.prefix },
+                ..found
+            })
         });
     }
     if let Some(rest) = behind_clock {
@@ -144,7 +146,7 @@ fn find(parts: &Parts<'_>, is_program: bool, behind_clock: Option<&str>) -> Opti
     let of_line = if line.starts_with("panic: ") {
         Some(Level::Fatal)
     } else {
-        level::of_dotnet(line)
+        level::of_dotnet(line).or_else(|| level::before_colon(line).map(|found| found.level))
     };
     of_line.map(|level| level::Found { level, prefix: 0 })
 }

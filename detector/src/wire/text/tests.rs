@@ -289,7 +289,7 @@ fn levels() {
 #[test]
 fn lines_without_a_time() {
     each(&[
-        ("error: disk full", "1970-01-01T00:00:00Z -: error: disk full"),
+        ("error: disk full", "1970-01-01T00:00:00Z error: error: disk full"),
         ("ERROR: disk full", "1970-01-01T00:00:00Z error: disk full"),
         ("ERROR:root:disk full", "1970-01-01T00:00:00Z error: root:disk full"),
         ("[warn] disk full", "1970-01-01T00:00:00Z warn: disk full"),
