@@ -39,7 +39,7 @@ pub(super) fn hand_on(exchange: &Exchange<'_>, outer: &Outer<'_>, clock: &mut Cl
     }
     let positive = |number: Option<Finite>| number.filter(|number| number.value() >= 0.0);
     let time = clock.time(exchange.time.or(outer.time));
-    let service = said(exchange.service).or(outer.service);
+    let service = outer.service_or(said(exchange.service));
     let label = service.map(|value| Label { name: "service", value });
     with_subject(label.as_slice(), |subject| {
         each(Row::Event(Event::Request(Request {
@@ -75,7 +75,7 @@ pub(super) enum Scalar<'a> {
 }
 
 impl<'a> Scalar<'a> {
-    fn text(self) -> Option<&'a str> {
+    pub(super) fn text(self) -> Option<&'a str> {
         match self {
             Scalar::Text(text) => Some(text),
             _ => None,
@@ -290,9 +290,10 @@ impl<'a> Record<'a> {
     {
         Outer {
             time: self.when().or(outer.time),
-            level: self.level().or(outer.level),
-            service: self.service().or(outer.service),
+            level: outer.level_or(self.level()),
+            service: outer.service_or(self.service()),
             session: self.session().or(outer.session),
+            settled: outer.settled,
         }
     }
 

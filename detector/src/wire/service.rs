@@ -180,6 +180,70 @@ fn is_thread(name: &str) -> bool {
         || name.contains("exec")
 }
 
+/// What the part before a level is called when it is a logger's name, of one word: `orders - INFO - started`, as Python's
+/// logging is often set up.
+pub(super) fn before_level(text: &str) -> Option<&str> {
+    let (name, rest) = text.split_once(' ')?;
+    let rest = rest.strip_prefix("- ")?;
+    let (level, rest) = rest.split_once(' ')?;
+    let is_level = level.bytes().all(|byte| byte.is_ascii_uppercase()) && rest.starts_with("- ");
+    (is_level && super::text::level::find(level, false).is_some() && is_logger(name)).then_some(name)
+}
+
+/// The same behind a level: `CRITICAL:billing:no database` (Python's default), `WARN -- billing: ` (Ruby),
+/// `| WARN | billing | `, and `[WARN] billing - ` behind a time in brackets (log4js).
+pub(super) fn behind_level<'a>(level: &str, text: &'a str, is_bracketed: bool) -> Option<&'a str> {
+    let (name, after) = if level.ends_with(':') && !text.starts_with(' ') {
+        text.split_once(':')?
+    } else {
+        let text = text.trim_start();
+        if let Some(rest) = text.strip_prefix("-- ") {
+            rest.split_once(": ")?
+        } else if let Some(rest) = text.strip_prefix("| ") {
+            rest.split_once(" | ")?
+        } else if is_bracketed && level.ends_with(']') {
+            text.split_once(" - ")?
+        } else {
+            return None;
+        }
+    };
+    (is_logger(name.trim_end()) && !after.is_empty()).then_some(name.trim_end())
+}
+
+/// Whether a logger's name is one of a program, not of a module (`shop.pricing`), a class, or a library.
+fn is_logger(name: &str) -> bool {
+    const OTHERS: [&str; 27] = [
+        "root",
+        "main",
+        "app",
+        "default",
+        "server",
+        "log",
+        "logger",
+        "console",
+        "werkzeug",
+        "asyncio",
+        "urllib3",
+        "uvicorn",
+        "gunicorn",
+        "celery",
+        "flask",
+        "django",
+        "sqlalchemy",
+        "httpx",
+        "requests",
+        "tornado",
+        "aiohttp",
+        "kafka",
+        "boto3",
+        "botocore",
+        "paramiko",
+        "matplotlib",
+        "py4j",
+    ];
+    name.len() >= 3 && is_name(name) && !name.contains('.') && !OTHERS.contains(&name)
+}
+
 /// A name of a service among the first words: in brackets, before `:`, ` - ` or ` | `, or before a level.
 fn of_start(text: &str) -> Option<&str> {
     const WORDS: usize = 3;

@@ -105,10 +105,10 @@ impl Rows {
     }
 }
 
-const ESCAPE: u8 = 0x1b;
+pub(super) const ESCAPE: u8 = 0x1b;
 
 /// Leaves out what tells a terminal how to show a text: `ESC [ 31 m`.
-fn without_colours(line: &str, plain: &mut String) {
+pub(super) fn without_colours(line: &str, plain: &mut String) {
     plain.clear();
     let mut pieces = line.split(char::from(ESCAPE));
     plain.push_str(pieces.next().unwrap_or_default());

@@ -52,7 +52,7 @@ fn traces_are_joined_in_their_stream() {
          2026-11-20T09:00:01Z stderr F down\n",
         &[
             "2026-11-20T09:00:00Z -: up",
-            "2026-11-20T09:00:00Z -: Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    1 / \
+            "2026-11-20T09:00:00Z error: Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    1 / \
              0\nZeroDivisionError: division by zero",
             "continues",
             "continues",

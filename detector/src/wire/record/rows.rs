@@ -151,7 +151,7 @@ impl<'a> Record<'a> {
         let within = self.pairs.iter().filter(|pair| pair.known.place == Place::Labels);
         labels.extend(within.filter_map(label));
         if !labels.iter().any(|label| label.name == "service") || self.pair(Meaning::OwnService).is_some() {
-            let service = self.service().or(outer.service);
+            let service = outer.service_or(self.service());
             labels.extend(service.map(|value| Label { name: "service", value }));
         }
         in_order(&mut labels, |label| label.name);
@@ -163,7 +163,7 @@ impl<'a> Record<'a> {
             each(Row::Event(Event::Log(LogRecord {
                 time,
                 subject,
-                level: self.level().or(outer.level),
+                level: outer.level_or(self.level()),
                 message,
                 session: self.session().or(outer.session),
                 fields: &fields,

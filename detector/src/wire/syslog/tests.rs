@@ -104,7 +104,7 @@ fn traces_come_line_by_line() {
           Nov 20 09:00:00 db01 cart[71]: \tat c.Cart.pay(Cart.java:7)\n",
         &[
             "2026-11-20T09:00:00Z {service=su} -: hi",
-            "2026-11-20T09:00:00Z {service=cart} -: java.io.IOException: no\n\tat c.Cart.pay(Cart.java:7)",
+            "2026-11-20T09:00:00Z {service=cart} error: java.io.IOException: no\n\tat c.Cart.pay(Cart.java:7)",
             "continues",
         ],
     );

@@ -69,6 +69,19 @@ pub(super) fn before_tab(text: &str) -> Option<Found> {
     })
 }
 
+/// `nginx: [emerg] no such host`: a program that has no log yet, and what follows its name.
+pub(super) fn behind_program(text: &str) -> Option<(&str, &str)> {
+    const LONGEST: usize = 32;
+    let near = text.as_bytes().get(..LONGEST).unwrap_or(text.as_bytes());
+    let (program, rest) = text.split_at_checked(memchr::memchr(b':', near)?)?;
+    let rest = rest.strip_prefix(": ")?;
+    let is_program = program.len() >= 2
+        && program
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_'));
+    (is_program && rest.starts_with('[') && find(rest, false).is_some()).then_some((program, rest))
+}
+
 /// The levels of .NET's console: four letters, a category and the number of an event, and the message on the next
 /// line.
 pub(super) fn of_dotnet(line: &str) -> Option<Level> {
