@@ -160,7 +160,11 @@ fn judge(label: &Label, found: &Found) -> [bool; 4] {
 /// (Needleman and Wunsch 1970). Rows are in the order in which their records end, so where sources come in between each
 /// other a record may be found at another place.
 fn aligned<'a>(labels: &'a [Label], rows: &'a [Found]) -> Vec<(&'a Label, Option<&'a Found>)> {
-    let score = |label: &Label, found: &Found| judge(label, found).iter().filter(|right| **right).count();
+    const ALL_RIGHT: usize = 16;
+    let score = |label: &Label, found: &Found| match judge(label, found) {
+        [true, true, true, true] => ALL_RIGHT,
+        judged => judged.iter().filter(|right| **right).count(),
+    };
     let mut best = vec![vec![0; rows.len() + 1]; labels.len() + 1];
     for (i, label) in labels.iter().enumerate().rev() {
         for (j, found) in rows.iter().enumerate().rev() {

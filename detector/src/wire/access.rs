@@ -232,7 +232,8 @@ pub(super) fn count(text: &str) -> Option<Finite> {
 /// The first of `10.0.0.9, 10.0.0.1`, without its port; none for `-`.
 pub(super) fn first_address(list: &str) -> Option<&str> {
     let first = list.split(',').next().unwrap_or(list).trim();
-    (!matches!(first, "" | "-")).then(|| without_port(first))
+    // nginx writes `unix:` for a socket of the machine, which has no address.
+    (!matches!(first, "" | "-" | "unix:")).then(|| without_port(first))
 }
 
 fn time_in_brackets(line: &str) -> Option<(&str, Timestamp, &str)> {
@@ -253,7 +254,7 @@ fn time_in_brackets(line: &str) -> Option<(&str, Timestamp, &str)> {
 }
 
 /// The request in quotes. A quote in it that is not escaped is part of it, when no status follows.
-fn quoted_request(text: &str) -> Option<(&str, &str)> {
+pub(super) fn quoted_request(text: &str) -> Option<(&str, &str)> {
     const TRIES: usize = 16;
     let inside = text.trim_start().strip_prefix('"')?;
     let mut from = 0;

@@ -122,7 +122,7 @@ impl Payload {
         if parts.message.len() < text.len() && parts.before.is_empty() {
             let outer = Outer {
                 time: parts.time.or(outer.time),
-                level: outer.level_or(parts.level),
+                level: level_of(&parts, outer),
                 service: service_of(&parts, outer),
                 ..*outer
             };
@@ -144,7 +144,7 @@ impl Payload {
             each(Row::Event(Event::Log(LogRecord {
                 time,
                 subject,
-                level: outer.level_or(parts.level),
+                level: level_of(&parts, outer),
                 message,
                 session: outer.session,
                 fields: &[],
@@ -176,6 +176,14 @@ impl Payload {
         record.emit_or(Some(text), outer, line, clock, each);
         self.buffers = record.into_buffers();
         true
+    }
+}
+
+/// The level of a plain text.
+fn level_of(parts: &prefix::Parts<'_>, outer: &Outer<'_>) -> Option<Level> {
+    match parts.guessed {
+        true => outer.level.or(parts.level),
+        false => outer.level_or(parts.level),
     }
 }
 

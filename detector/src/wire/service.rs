@@ -193,6 +193,12 @@ pub(super) fn before_level(text: &str) -> Option<&str> {
 /// The same behind a level: `CRITICAL:billing:no database` (Python's default), `WARN -- billing: ` (Ruby),
 /// `| WARN | billing | `, and `[WARN] billing - ` behind a time in brackets (log4js).
 pub(super) fn behind_level<'a>(level: &str, text: &'a str, is_bracketed: bool) -> Option<&'a str> {
+    // structlog fills up the level to nine signs, and writes the logger behind the event.
+    if level.len() == 11 && level.ends_with(']') {
+        let (_, rest) = text.split_once(" [")?;
+        let (name, _) = rest.split_once(']')?;
+        return is_logger(name).then_some(name);
+    }
     let (name, after) = if level.ends_with(':') && !text.starts_with(' ') {
         text.split_once(':')?
     } else {

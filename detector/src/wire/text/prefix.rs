@@ -14,6 +14,8 @@ pub(in crate::wire) struct Parts<'a> {
     /// The start of the message where the time stands in its middle, as in access logs.
     pub(in crate::wire) before: &'a str,
     pub(in crate::wire) message: &'a str,
+    /// Whether the level is only a word in small letters at the start, which counts where nothing else tells one.
+    pub(in crate::wire) guessed: bool,
     /// Whether it begins with what only the first line of a record has: a time or a priority.
     pub(super) stamped: bool,
 }
@@ -27,6 +29,7 @@ impl<'a> Parts<'a> {
             service: None,
             before: "",
             message,
+            guessed: false,
             stamped: false,
         }
     }
@@ -97,6 +100,7 @@ pub(in crate::wire) fn read(text: &str, year: i16) -> Parts<'_> {
         && (parts.level.is_none() || parts.level == Some(found.level))
     {
         parts.level = Some(found.level);
+        parts.guessed = !parts.stamped && level::find(first_line(parts.message), false).is_none();
         if found.prefix > 0 && of_second_line.is_none() {
             let (said, rest) = parts
                 .message

@@ -480,6 +480,7 @@ impl Spans {
             service: self.service.and_then(part),
             before: part(self.before).unwrap_or_default(),
             message: text.get(self.message..).unwrap_or_default(),
+            guessed: false,
             stamped: true,
         }
     }
