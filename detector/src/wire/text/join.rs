@@ -90,7 +90,9 @@ pub(super) fn belongs(line: &str, above: Above) -> Belongs {
         _ => {}
     }
     if above.blank {
-        return Belongs::Apart;
+        // Tomcat leaves a line blank between what failed and why.
+        let is_why = above.stamped && text.len() == line.len() && is_exception(text) && text.contains('.');
+        return if is_why { with(Expects::Frames) } else { Belongs::Apart };
     }
     if is_frame(text, indented) {
         return with(Expects::Frames);
@@ -171,7 +173,8 @@ pub(super) fn failure(text: &str, record: Above) -> Option<Level> {
     if text.starts_with("panic: ") || text.starts_with("fatal error: ") || is_panic_of_rust(text) {
         return Some(Level::Fatal);
     }
-    let has_trace = is_uncaught(text) || memchr::memchr(b'\n', text.as_bytes()).is_some();
+    let has_trace =
+        is_uncaught(text.split('\n').next().unwrap_or(text)) || memchr::memchr(b'\n', text.as_bytes()).is_some();
     has_trace.then_some(Level::Error)
 }
 
@@ -185,6 +188,7 @@ fn begins(line: &str) -> bool {
         || line.starts_with("fatal error: ")
         || is_uncaught(line)
         || is_panic_of_rust(line)
+        || is_source(line)
         || (line.starts_with("{\"") && line.ends_with('}'))
         || level::of_dotnet(line).is_some()
         || level::find(line, false).is_some()
@@ -200,7 +204,10 @@ fn is_panic_of_rust(line: &str) -> bool {
 }
 
 fn is_uncaught(line: &str) -> bool {
-    line.starts_with("Exception in thread ") || line.starts_with("Unhandled exception. ")
+    line.starts_with("Exception in thread ")
+        || line.starts_with("Unhandled exception. ")
+        // `cart.rb:7:in 'pay': no cart (KeyError)`.
+        || (line.ends_with("Error)") || line.ends_with("Exception)")) && is_ruby(line)
 }
 
 /// `Nov 20, 2026 9:00:00 AM c.shop.Cart pay`.
