@@ -135,9 +135,9 @@ fn morgan(line: &str) -> Option<Exchange<'_>> {
     let is_request = path.starts_with('/') && method_and_path(method).0.is_some();
     is_request.then_some(())?;
     let status = self::status(words.next()?)?;
-    let (bytes, took) = match [words.next()?, words.next()?, words.next()?, words.next()?] {
-        [bytes, "-", took, "ms"] | [took, "ms", "-", bytes] => (bytes, took),
-        _ => return None,
+    let rest = [words.next()?, words.next()?, words.next()?, words.next()?];
+    let ([bytes, "-", took, "ms"] | [took, "ms", "-", bytes]) = rest else {
+        return None;
     };
     let took = took.parse::<f64>().ok().and_then(Finite::new);
     words.next().is_none().then_some(Exchange {

@@ -131,7 +131,8 @@ fn pairs(text: &str, into: &mut Scan, strict: bool) -> Option<bool> {
         if bytes.get(at) != Some(&b'=') || !is_key(key) {
             words += 1;
             // A word between pairs: prose, if there are more of them.
-            if strict && words > MOST_WORDS {
+            // So it is behind a word such as `INFO:`, where no pair holds the message.
+            if strict && (words > MOST_WORDS || !told && key.ends_with(b":")) {
                 return None;
             }
             if is_key(key) && matches!(bytes.get(at), None | Some(b' ')) && !into.pairs.is_empty() {

@@ -45,3 +45,17 @@ fn blank_lines_are_rows() {
         &["1970-01-01T00:00:00Z info: a", "blank", "1970-01-01T00:01:00Z warn: b"],
     );
 }
+
+#[test]
+fn apostrophes_and_words_behind_pairs() {
+    check(
+        Format::Logfmt,
+        "method=GET path=/pay status=500 error='No such cart: 7' duration=88.5",
+        &["1970-01-01T00:00:00Z GET /pay 500 88.5 ms - B, route -, upstream -, client -, flags -"],
+    );
+    check(
+        Format::Logfmt,
+        "2026-11-20T09:00:07Z pid=17 class=Job INFO: start",
+        &["2026-11-20T09:00:07Z info: pid=17 class=Job INFO: start"],
+    );
+}

@@ -82,11 +82,13 @@ pub(super) fn belongs(line: &str, above: Above) -> Belongs {
         Expects::PythonChain if is_chain(text) => return with(Expects::PythonChain),
         Expects::PythonChain if above.blank && text.starts_with(TRACEBACK) => return with(Expects::Python),
         Expects::Rust if !above.blank => return with(Expects::Frames),
-        Expects::Node if indented || is_exception(text) || text.starts_with("Node.js v") => {
+        Expects::Node if indented || text == "}" || is_exception(text) || text.starts_with("Node.js v") => {
             return with(Expects::Node);
         }
         Expects::Java if !above.blank => return with(Expects::Nothing),
-        Expects::Frames if indented || is_numbered_frame(text) || is_note(text) => return with(Expects::Frames),
+        Expects::Frames if indented || text == "}" || is_numbered_frame(text) || is_note(text) => {
+            return with(Expects::Frames);
+        }
         _ => {}
     }
     if above.blank {
