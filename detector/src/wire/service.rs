@@ -10,11 +10,14 @@
 //! | logger | `cart-service:`, `cart-service -` before the message, `cart-service ERROR` | `cart-service` |
 //! | pod | `cart-7f9c5d8b6-x2x4z ERROR`, `cart-7f9c5d8b6-x2x4z:` | `cart` |
 //! | kubectl, stern | `[pod/cart-7f9c5d8b6-x2x4z/app]`, `cart-7f9c5d8b6-x2x4z app` | `cart` |
-//! | docker compose | `cart-1  \|` | `cart` |
+//! | logger, one word | `time - orders - INFO - `, `CRITICAL:orders:`, `WARN -- orders: `, `\| WARN \| orders \| `, `[time] [WARN] orders - `, `[info     ] done [orders]` | `orders` |
+//! | a program before a level | `nginx: [emerg]` | `nginx` |
+//! | docker compose | `cart-1  \|`, `shop_cart_1  \|` | `cart` |
 //! | syslog, journald | the program | |
 //!
 //! In brackets and as a logger a name counts only when it says that it is one of a service: it ends in `-service`,
-//! `_service`, `-svc`, `-api`, `-gateway`, `-server`, `-backend` or `-frontend`. Threads and classes do not.
+//! `_service`, `-svc`, `-api`, `-gateway`, `-server`, `-backend` or `-frontend`. Threads and classes do not. Where a
+//! layout has a place for the logger, any name of one word counts that is not the name of a well-known library.
 
 #[cfg(test)]
 mod tests;
