@@ -157,9 +157,14 @@ fn judge(label: &Label, found: &Found) -> [bool; 4] {
 }
 
 /// The records that belong together, in order; one too many or too few must not make the rest look wrong
-/// (Needleman and Wunsch 1970).
+/// (Needleman and Wunsch 1970). Rows are in the order in which their records end, so where sources come in between each
+/// other a record may be found at another place.
 fn aligned<'a>(labels: &'a [Label], rows: &'a [Found]) -> Vec<(&'a Label, Option<&'a Found>)> {
-    let score = |label: &Label, found: &Found| judge(label, found).iter().filter(|right| **right).count();
+    const ALL_RIGHT: usize = 16;
+    let score = |label: &Label, found: &Found| match judge(label, found) {
+        [true, true, true, true] => ALL_RIGHT,
+        judged => judged.iter().filter(|right| **right).count(),
+    };
     let mut best = vec![vec![0; rows.len() + 1]; labels.len() + 1];
     for (i, label) in labels.iter().enumerate().rev() {
         for (j, found) in rows.iter().enumerate().rev() {
@@ -170,16 +175,24 @@ fn aligned<'a>(labels: &'a [Label], rows: &'a [Found]) -> Vec<(&'a Label, Option
     }
     let (mut i, mut j) = (0, 0);
     let mut pairs = Vec::new();
+    let mut skipped = Vec::new();
     while i < labels.len() {
         if j < rows.len() && best[i][j] == score(&labels[i], &rows[j]) + best[i + 1][j + 1] {
             pairs.push((&labels[i], Some(&rows[j])));
             i += 1;
             j += 1;
         } else if j < rows.len() && best[i][j] == best[i][j + 1] {
+            skipped.push(&rows[j]);
             j += 1;
         } else {
             pairs.push((&labels[i], None));
             i += 1;
+        }
+    }
+    skipped.extend(&rows[j..]);
+    for (label, row) in pairs.iter_mut().filter(|(_, row)| row.is_none()) {
+        if let Some(at) = skipped.iter().position(|found| judge(label, found) == [true; 4]) {
+            *row = Some(skipped.remove(at));
         }
     }
     pairs

@@ -11,11 +11,20 @@
 //! | upstream | `[default-cart-80]` of ingress-nginx, an address, `upstream=`, `upstream_addr=`; Traefik's server |
 //! | route | Traefik's router |
 //!
-//! Referrer and agent are read over.
+//! Referrer and agent are read over. Other programs write less:
+//!
+//! | program | how it is written |
+//! |---|---|
+//! | Django's own server | `[20/Nov/2026 09:00:00] "GET /pay HTTP/1.1" 200 512` |
+//! | uvicorn | `INFO:     10.0.0.9:51022 - "GET /pay HTTP/1.1" 200 OK` |
+//! | gin | `[GIN] 2026/11/20 - 09:00:00 \| 200 \|    1.2ms \|        10.0.0.9 \| GET      "/pay"` |
+//! | morgan | `GET /pay 200 512 - 1.204 ms`, `GET /pay 200 1.204 ms - 512` |
+//! | HAProxy | `10.0.0.9:51022 [20/Nov/2026:09:00:00.900] web~ cart/cart1 0/0/1/12/13 200 512 - - ---- 1/1/0/0/0 0/0 "GET /pay HTTP/1.1"`; the time is when it began: the duration is added |
 
 #[cfg(test)]
 mod tests;
 
+use super::quantity::Dimension;
 use super::time::Cursor;
 use crate::event::{Finite, Timestamp};
 
@@ -39,9 +48,22 @@ pub(super) struct Exchange<'a> {
 
 /// The exchange of a line, when the line is one of an access log.
 pub(super) fn read(line: &str) -> Option<Exchange<'_>> {
+    if let Some(exchange) = of_server(line) {
+        return Some(exchange);
+    }
+    match line.as_bytes().first()? {
+        b'[' => gin(line),
+        b'A'..=b'Z' => uvicorn(line).or_else(|| morgan(line)),
+        b'0'..=b'9' | b'a'..=b'f' | b':' => haproxy(line),
+        _ => None,
+    }
+}
+
+/// A line of Apache, nginx, or of what writes the same.
+fn of_server(line: &str) -> Option<Exchange<'_>> {
     let (before, time, after) = time_in_brackets(line)?;
-    // Without a client it is a line of another kind.
-    (!before.is_empty()).then_some(())?;
+    // Without a client it is a line of another kind, unless the time is written as only access logs do.
+    (!before.is_empty() || line.as_bytes().get(3) == Some(&b'/')).then_some(())?;
     let (request, rest) = quoted_request(after)?;
     let mut tokens = Tokens(rest);
     let (status, bytes) = match (tokens.next()?, tokens.next()) {
@@ -62,6 +84,102 @@ pub(super) fn read(line: &str) -> Option<Exchange<'_>> {
     who(before, &mut exchange);
     more(tokens, &mut exchange);
     Some(exchange)
+}
+
+/// `[GIN] 2026/11/20 - 09:00:05 | 200 |    1.204312ms |        10.0.0.4 | GET      "/pay"`.
+fn gin(line: &str) -> Option<Exchange<'_>> {
+    let mut columns = line.strip_prefix("[GIN] ")?.split('|');
+    let time = {
+        let mut cursor = Cursor(columns.next()?.trim().as_bytes());
+        let date = cursor.date()?;
+        cursor.literal(b" - ")?;
+        super::time::moment(date, cursor.time_of_day()?, 0)?
+    };
+    let status = self::status(columns.next()?.trim())?;
+    let took = super::quantity::read(columns.next()?.trim())?;
+    let client = columns.next()?.trim();
+    let (method, rest) = columns.next()?.trim().split_once(' ')?;
+    let path = rest.trim().strip_prefix('"')?.split('"').next()?;
+    Some(Exchange {
+        time: Some(time),
+        method: Some(method),
+        path: Some(path),
+        status,
+        client: first_address(client),
+        duration: Finite::new(took.value).filter(|_| took.dimension == Dimension::Duration),
+        ..Exchange::default()
+    })
+}
+
+/// `INFO:     10.0.0.4:51022 - "GET /pay HTTP/1.1" 200 OK`.
+fn uvicorn(line: &str) -> Option<Exchange<'_>> {
+    let rest = line.strip_prefix("INFO:")?.trim_start();
+    let (client, rest) = rest.split_once(" - ")?;
+    (!client.contains(' ')).then_some(())?;
+    let (request, rest) = quoted_request(rest)?;
+    let (method, path) = method_and_path(request);
+    let status = rest.trim_start().split(' ').next()?;
+    Some(Exchange {
+        method,
+        path,
+        client: first_address(client),
+        status: self::status(status)?,
+        ..Exchange::default()
+    })
+}
+
+/// `GET /pay 200 512 - 1.204 ms` and `GET /pay 200 1.204 ms - 512`; `-` for a response that was not sent.
+fn morgan(line: &str) -> Option<Exchange<'_>> {
+    let mut words = line.split(' ');
+    let (method, path) = (words.next()?, words.next()?);
+    let is_request = path.starts_with('/') && method_and_path(method).0.is_some();
+    is_request.then_some(())?;
+    let status = self::status(words.next()?)?;
+    let rest = [words.next()?, words.next()?, words.next()?, words.next()?];
+    let ([bytes, "-", took, "ms"] | [took, "ms", "-", bytes]) = rest else {
+        return None;
+    };
+    let took = took.parse::<f64>().ok().and_then(Finite::new);
+    words.next().is_none().then_some(Exchange {
+        method: Some(method),
+        path: Some(path),
+        status,
+        bytes: count(bytes),
+        duration: took,
+        ..Exchange::default()
+    })
+}
+
+/// HAProxy's HTTP format: client, when it was accepted, frontend, backend and server, five times in milliseconds of
+/// which the last is the whole, status, bytes, and at the end the request.
+fn haproxy(line: &str) -> Option<Exchange<'_>> {
+    let (client, rest) = line.split_once(" [")?;
+    let (time, rest) = rest.split_once("] ")?;
+    let client = client
+        .parse::<std::net::SocketAddr>()
+        .ok()
+        .map(|_| without_port(client))?;
+    let mut cursor = Cursor(time.as_bytes());
+    let began = cursor.common_log()?;
+    let mut words = rest.split(' ');
+    let (_frontend, upstream, times) = (words.next()?, words.next()?, words.next()?);
+    let (status, bytes) = (self::status(words.next()?)?, count(words.next()?)?);
+    (times.split('/').count() == 5).then_some(())?;
+    // It is `+13` where the log was written before the end.
+    let took = count(times.rsplit('/').next()?.trim_start_matches('+'));
+    let (_, request) = rest.split_once('"')?;
+    let (method, path) = method_and_path(request.rsplit_once('"').map_or(request, |(request, _)| request));
+    Some(Exchange {
+        time: Some(began.plus_seconds(took.map_or(0.0, |took| took.value() / 1e3))),
+        method,
+        path,
+        upstream: (!upstream.ends_with("<NOSRV>")).then_some(upstream),
+        client: Some(client),
+        status,
+        duration: took,
+        bytes: Some(bytes),
+        ..Exchange::default()
+    })
 }
 
 /// The status of a response; 0 and what no server may answer are none. No number at all is no access log.
@@ -114,7 +232,8 @@ pub(super) fn count(text: &str) -> Option<Finite> {
 /// The first of `10.0.0.9, 10.0.0.1`, without its port; none for `-`.
 pub(super) fn first_address(list: &str) -> Option<&str> {
     let first = list.split(',').next().unwrap_or(list).trim();
-    (!matches!(first, "" | "-")).then(|| without_port(first))
+    // nginx writes `unix:` for a socket of the machine, which has no address.
+    (!matches!(first, "" | "-" | "unix:")).then(|| without_port(first))
 }
 
 fn time_in_brackets(line: &str) -> Option<(&str, Timestamp, &str)> {
@@ -135,7 +254,7 @@ fn time_in_brackets(line: &str) -> Option<(&str, Timestamp, &str)> {
 }
 
 /// The request in quotes. A quote in it that is not escaped is part of it, when no status follows.
-fn quoted_request(text: &str) -> Option<(&str, &str)> {
+pub(super) fn quoted_request(text: &str) -> Option<(&str, &str)> {
     const TRIES: usize = 16;
     let inside = text.trim_start().strip_prefix('"')?;
     let mut from = 0;

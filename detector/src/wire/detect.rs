@@ -5,8 +5,10 @@
 //! 2. an input that begins with `{`, or with `[` and an object, is JSON; lines between that are none are log lines,
 //! 3. what four in five of the first lines are: container logs (CRI), Envoy's and other access logs, logfmt, syslog,
 //!    Prometheus' exposition,
-//! 4. names, then as many values with a number among them: CSV,
-//! 5. text, which reads every log line.
+//! 4. what one in three of them is, where the reader takes the others as log lines: container logs, requests, syslog,
+//! 5. names, then as many values with a number among them: CSV,
+//! 6. an access log where there is any request among the lines, as requests and log lines come mixed,
+//! 7. text, which reads every log line.
 
 #[cfg(test)]
 mod tests;
@@ -114,10 +116,14 @@ impl Auto {
     fn decide(&mut self, end: usize, whole: bool) -> Found {
         let start = self.bytes.get(..end).unwrap_or(&self.bytes);
         let text = String::from_utf8_lossy(without_mark(start)).into_owned();
-        let (format, reason) = of_first_line(&self.input, text.as_bytes())
-            .or_else(|| of_lines(&text, self.input.year))
-            .or_else(|| of_table(&text, whole))
-            .unwrap_or((Format::Text, "its first lines fit no other format"));
+        let (format, reason) = of_first_line(&self.input, text.as_bytes()).unwrap_or_else(|| {
+            let lines = Lines::of(&text, self.input.year);
+            lines
+                .most()
+                .or_else(|| of_table(&text, whole))
+                .or_else(|| lines.some_requests())
+                .unwrap_or((Format::Text, "its first lines fit no other format"))
+        });
         self.found(format, reason)
     }
 
@@ -158,50 +164,83 @@ fn of_first_line(input: &Input, start: &[u8]) -> Option<(Format, &'static str)> 
     }
 }
 
-/// What most of the first lines are. A line can look like one format only: the ones that say most come first.
-fn of_lines(text: &str, year: i16) -> Option<(Format, &'static str)> {
-    let mut counts = [0usize; 6];
-    let mut lines = 0;
-    let mut scan = Scan::default();
-    for line in text.lines() {
-        // A line that continues a record says nothing about it.
-        if line.trim().is_empty() || line.starts_with([' ', '\t']) {
-            continue;
+/// What the first lines are. A line can look like one format only: the ones that say most come first.
+#[derive(Debug, Default)]
+struct Lines {
+    /// How many there are of each of [`KINDS`].
+    counts: [usize; KINDS.len()],
+    /// How many there are that do not just continue a record.
+    all: usize,
+}
+
+const KINDS: [(Format, &str); 6] = [
+    (Format::Kubernetes, "its first lines are those of containers"),
+    (Format::Envoy, "its first lines are requests as Envoy writes them"),
+    (Format::Access, "its first lines are requests as web servers write them"),
+    (Format::Syslog, "its first lines are syslog messages"),
+    (Format::Logfmt, "its first lines are pairs"),
+    (Format::Prometheus, "its first lines are samples"),
+];
+
+impl Lines {
+    fn of(text: &str, year: i16) -> Self {
+        let mut lines = Lines::default();
+        let mut scan = Scan::default();
+        for line in text.lines() {
+            // A line that continues a record says nothing about it.
+            if line.trim().is_empty() || line.starts_with([' ', '\t']) {
+                continue;
+            }
+            lines.all += 1;
+            let line = line.trim_end();
+            let is = if kubernetes::cri(line).or_else(|| kubernetes::prefixed(line)).is_some() {
+                0
+            } else if envoy::read(line).is_some() {
+                1
+            } else if access::read(line).is_some() {
+                2
+            } else if logfmt::read(line, &mut scan).is_some() {
+                4
+            } else if syslog::read(line, year).is_some_and(|message| message.service.is_some() || line.starts_with('<'))
+            {
+                3
+            } else if is_exposition(line) {
+                5
+            } else {
+                continue;
+            };
+            if let Some(count) = lines.counts.get_mut(is) {
+                *count += 1;
+            }
         }
-        lines += 1;
-        let line = line.trim_end();
-        let is = if kubernetes::cri(line).or_else(|| kubernetes::prefixed(line)).is_some() {
-            0
-        } else if envoy::read(line).is_some() {
-            1
-        } else if access::read(line).is_some() {
-            2
-        } else if logfmt::read(line, &mut scan).is_some() {
-            4
-        } else if syslog::read(line, year).is_some_and(|message| message.service.is_some() || line.starts_with('<')) {
-            3
-        } else if is_exposition(line) {
-            5
-        } else {
-            continue;
-        };
-        if let Some(count) = counts.get_mut(is) {
-            *count += 1;
-        }
+        lines
     }
-    let formats = [
-        (Format::Kubernetes, "its first lines are those of containers"),
-        (Format::Envoy, "its first lines are requests as Envoy writes them"),
-        (Format::Access, "its first lines are requests as web servers write them"),
-        (Format::Syslog, "its first lines are syslog messages"),
-        (Format::Logfmt, "its first lines are pairs"),
-        (Format::Prometheus, "its first lines are samples"),
-    ];
-    let found = counts
-        .iter()
-        .zip(formats)
-        .find(|(count, _)| **count * 5 >= lines * 4 && **count > 0);
-    found.map(|(_, format)| format)
+
+    /// What four in five of them are; one in three is enough where the reader of that format reads the others, too, as
+    /// the log lines that they are.
+    fn most(&self) -> Option<(Format, &'static str)> {
+        let mixes = |format| {
+            matches!(
+                format,
+                Format::Kubernetes | Format::Envoy | Format::Access | Format::Syslog
+            )
+        };
+        let counted = || self.counts.iter().zip(KINDS).filter(|(count, _)| **count > 0);
+        let most = counted().find(|(count, _)| **count * 5 >= self.all * 4);
+        let many = || {
+            counted()
+                .filter(|(count, (format, _))| mixes(*format) && **count * 3 >= self.all)
+                // The first of those that are as many.
+                .rev()
+                .max_by_key(|(count, _)| **count)
+        };
+        most.or_else(many).map(|(_, kind)| kind)
+    }
+
+    fn some_requests(&self) -> Option<(Format, &'static str)> {
+        let [_, envoy, access, ..] = self.counts;
+        (envoy + access > 0).then_some((Format::Access, "there are requests among its first lines"))
+    }
 }
 
 /// `http_requests_total{code="200"} 17`, which has its labels in braces; without labels it takes a comment to be sure.

@@ -10,7 +10,7 @@
 //! | request, status | as in other access logs; status 0 is no response |
 //! | flags | `UF,URX`; `-` for none |
 //! | bytes, duration | the second and the third of four numbers: received, sent, milliseconds, milliseconds of the upstream |
-//! | client | the first address of `X-Forwarded-For`, or Istio's downstream address |
+//! | client | Istio's downstream address, or the first address of `X-Forwarded-For` |
 //! | upstream | Istio's cluster, `outbound\|8080\|\|cart.shop.svc.cluster.local`, or the upstream host |
 //! | route | the last word of Istio's format |
 //!
@@ -20,7 +20,7 @@
 #[cfg(test)]
 mod tests;
 
-use super::access::{Exchange, Token, Tokens, count, first_address, method_and_path, status};
+use super::access::{Exchange, Token, Tokens, count, first_address, method_and_path, quoted_request, status};
 use super::time::Cursor;
 
 /// The exchange of a line, when the line is one of Envoy's.
@@ -30,8 +30,8 @@ pub(super) fn read(line: &str) -> Option<Exchange<'_>> {
     let start = cursor.date_time()?;
     cursor.literal(b"] ")?;
     let rest = line.get(line.len().checked_sub(cursor.0.len())?..)?;
+    let (request, rest) = quoted_request(rest)?;
     let mut tokens = Tokens(rest);
-    let request = quoted(tokens.next())?;
     let code = bare(tokens.next())?;
     let flags = bare(tokens.next())?;
     let mut exchange = Exchange {
@@ -46,11 +46,7 @@ pub(super) fn read(line: &str) -> Option<Exchange<'_>> {
     let [_received, sent, duration, _upstream] = four_numbers(&mut tokens)?;
     exchange.bytes = count(sent);
     exchange.duration = count(duration);
-    let forwarded = quoted(tokens.next())?;
-    let _agent = quoted(tokens.next())?;
-    let _id = quoted(tokens.next())?;
-    let _authority = quoted(tokens.next())?;
-    let host = quoted(tokens.next())?;
+    let (forwarded, host) = forwarded_and_host(&mut tokens)?;
     let cluster = bare(tokens.next()).unwrap_or("-");
     let _local = tokens.next();
     let _downstream_local = tokens.next();
@@ -60,8 +56,32 @@ pub(super) fn read(line: &str) -> Option<Exchange<'_>> {
     exchange.upstream = said(cluster).or(said(host));
     let seconds = exchange.duration.map_or(0.0, |duration| duration.value() / 1e3);
     exchange.time = Some(start.plus_seconds(seconds));
-    exchange.client = first_address(forwarded).or(first_address(downstream));
+    exchange.client = first_address(downstream).or(first_address(forwarded));
     Some(exchange)
+}
+
+/// The first and the last of the five quoted parts; those in between are the agent, the request's id and the authority.
+/// Envoy escapes no quotes, of which an agent may have some: then the fifth part is the one before the last quote.
+fn forwarded_and_host<'a>(tokens: &mut Tokens<'a>) -> Option<(&'a str, &'a str)> {
+    let text = tokens.0;
+    let mut parts = [""; 5];
+    let as_written = parts.iter_mut().all(|part| {
+        quoted(tokens.next()).is_some_and(|quoted| {
+            *part = quoted;
+            true
+        })
+    });
+    if as_written {
+        return Some((parts[0], parts[4]));
+    }
+    let (inside, rest) = text.trim_start().strip_prefix('"')?.rsplit_once('"')?;
+    tokens.0 = rest;
+    let (forwarded, _) = inside.split_once("\" \"")?;
+    let mut from_end = inside.rsplit("\" \"");
+    let host = from_end.next()?;
+    // Authority, id, agent, and what was forwarded are before it.
+    from_end.nth(3)?;
+    Some((forwarded, host))
 }
 
 /// The first three or four numbers in a row, which stand before the quoted parts; `-` for the last where there

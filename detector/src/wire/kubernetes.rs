@@ -6,7 +6,7 @@
 //! | CRI | `2026-11-20T09:00:00.123456789Z stderr F payload`; after `P` the next line of the same stream goes on |
 //! | kubectl | `[pod/cart-7f9c5d8b6-x2x4z/app] payload`: the service is the pod's name without its hashes |
 //! | stern | `cart-7f9c5d8b6-x2x4z app payload` |
-//! | docker compose | `cart-1  \| payload`: the service without its number |
+//! | docker compose | `cart-1  \| payload`: the service without its number; `cart-1 exited with code 137` |
 //!
 //! Lines of several containers or streams that come in between each other are joined apart; the rows are then in
 //! the order in which the records end. `stderr` is no level.
@@ -59,7 +59,7 @@ pub(super) fn cri(line: &str) -> Option<Output<'_>> {
 pub(super) fn prefixed(line: &str) -> Option<Output<'_>> {
     match line.as_bytes().first()? {
         b'[' => kubectl(line),
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => compose(line).or_else(|| stern(line)),
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => compose(line).or_else(|| stern(line)).or_else(|| exited(line)),
         _ => None,
     }
 }
@@ -96,6 +96,19 @@ fn compose(line: &str) -> Option<Output<'_>> {
         time: None,
         service: Some(service::of_compose(name)),
         text: rest.strip_prefix(' ').unwrap_or(rest),
+        partial: false,
+    })
+}
+
+/// `cart-1 exited with code 137`, which compose says itself.
+fn exited(line: &str) -> Option<Output<'_>> {
+    let (name, code) = line.split_once(" exited with code ")?;
+    let is_code = !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_digit());
+    (is_code && is_name(name) && service::of_compose(name).len() < name.len()).then_some(Output {
+        source: name,
+        time: None,
+        service: Some(service::of_compose(name)),
+        text: line,
         partial: false,
     })
 }

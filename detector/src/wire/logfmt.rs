@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `level=info` | a text, up to the next blank |
 //! | `msg="slow query"` | a text in quotes, with `\"`, `\\`, `\n`, `\t`, `\r` and `\u00e9` |
+//! | `msg='slow query'` | the same without escapes |
 //! | `rows=17`, `took=212ms`, `size=1.2GiB` | a number, with its unit |
 //! | `cached` | a key alone: true |
 //!
@@ -130,7 +131,8 @@ fn pairs(text: &str, into: &mut Scan, strict: bool) -> Option<bool> {
         if bytes.get(at) != Some(&b'=') || !is_key(key) {
             words += 1;
             // A word between pairs: prose, if there are more of them.
-            if strict && words > MOST_WORDS {
+            // So it is behind a word such as `INFO:`, where no pair holds the message.
+            if strict && (words > MOST_WORDS || !told && key.ends_with(b":")) {
                 return None;
             }
             if is_key(key) && matches!(bytes.get(at), None | Some(b' ')) && !into.pairs.is_empty() {
@@ -148,6 +150,10 @@ fn pairs(text: &str, into: &mut Scan, strict: bool) -> Option<bool> {
             let (value, end) = quoted(text, at + 1, into)?;
             at = end;
             Value::Text(value)
+        } else if let Some(end) = in_apostrophes(bytes, at) {
+            let piece = Piece::of_line(at + 1, end);
+            at = end + 1;
+            Value::Text(piece)
         } else {
             let start = at;
             while !matches!(bytes.get(at), None | Some(b' ' | b'\t' | b'\n' | b'\r')) {
@@ -164,6 +170,17 @@ fn pairs(text: &str, into: &mut Scan, strict: bool) -> Option<bool> {
         into.pairs.push(Pair { name, value });
     }
     Some(told)
+}
+
+/// The end of a value such as `'no such cart'`, which is closed before a blank or the end.
+fn in_apostrophes(bytes: &[u8], at: usize) -> Option<usize> {
+    if bytes.get(at) != Some(&b'\'') {
+        return None;
+    }
+    let inside = bytes.get(at + 1..)?;
+    let end =
+        memchr::memchr_iter(b'\'', inside).find(|end| matches!(inside.get(end + 1), None | Some(b' ' | b'\t')))?;
+    Some(at + 1 + end)
 }
 
 fn after_word(bytes: &[u8], mut at: usize) -> usize {

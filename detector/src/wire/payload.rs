@@ -7,7 +7,7 @@ mod tests;
 use super::json::Scan;
 use super::ndjson::{self, Objects};
 use super::record::{Buffers, Record, hand_on};
-use super::text::prefix;
+use super::text::{ESCAPE, prefix, without_colours};
 use super::{Clock, Row, access, envoy, logfmt, service, with_subject};
 use crate::event::{Event, Label, Level, LogRecord, Timestamp};
 use crate::scorer::Input;
@@ -19,6 +19,26 @@ pub(super) struct Outer<'a> {
     pub(super) level: Option<Level>,
     pub(super) service: Option<&'a str>,
     pub(super) session: Option<&'a str>,
+    /// Whether its level and its service are known for certain, also that there is none: then the text's do not win.
+    pub(super) settled: bool,
+}
+
+impl<'a> Outer<'a> {
+    /// The level of a text that says this one.
+    pub(super) fn level_or(&self, said: Option<Level>) -> Option<Level> {
+        match self.settled {
+            true => self.level.or(said),
+            false => said.or(self.level),
+        }
+    }
+
+    /// The service of pairs that name this one.
+    pub(super) fn service_or(&self, said: Option<&'a str>) -> Option<&'a str> {
+        match self.settled {
+            true => self.service.or(said),
+            false => said.or(self.service),
+        }
+    }
 }
 
 /// Reads payloads; what is kept from text to text is only memory, no content.
@@ -28,6 +48,7 @@ pub(super) struct Payload {
     /// How many texts this one is in.
     depth: u8,
     joined: String,
+    plain: String,
     scan: Scan,
     buffers: Buffers,
     /// Made when the first text comes that may be JSON.
@@ -48,6 +69,7 @@ impl Payload {
             year,
             depth,
             joined: String::new(),
+            plain: String::new(),
             scan: Scan::default(),
             buffers: Buffers::default(),
             objects: None,
@@ -57,6 +79,24 @@ impl Payload {
     /// Reads a text, which may be of several lines that have been joined, and hands on exactly one row. `line` is the
     /// number of its first line, for problems.
     pub(super) fn read(
+        &mut self,
+        text: &str,
+        outer: &Outer<'_>,
+        line: u64,
+        clock: &mut Clock,
+        each: &mut dyn FnMut(Row<'_>),
+    ) {
+        if memchr::memchr(ESCAPE, text.as_bytes()).is_some() {
+            let mut plain = std::mem::take(&mut self.plain);
+            without_colours(text, &mut plain);
+            self.read_plain(&plain, outer, line, clock, each);
+            self.plain = plain;
+        } else {
+            self.read_plain(text, outer, line, clock, each);
+        }
+    }
+
+    fn read_plain(
         &mut self,
         text: &str,
         outer: &Outer<'_>,
@@ -82,9 +122,9 @@ impl Payload {
         if parts.message.len() < text.len() && parts.before.is_empty() {
             let outer = Outer {
                 time: parts.time.or(outer.time),
-                level: parts.level.or(outer.level),
-                service: parts.service.or(outer.service),
-                session: outer.session,
+                level: level_of(&parts, outer),
+                service: service_of(&parts, outer),
+                ..*outer
             };
             if self.structured(parts.message, &outer, line, clock, each) {
                 return;
@@ -98,16 +138,13 @@ impl Payload {
             self.joined.push_str(parts.message);
             &self.joined
         };
-        let label = parts
-            .service
-            .or(outer.service)
-            .map(|value| Label { name: "service", value });
+        let label = service_of(&parts, outer).map(|value| Label { name: "service", value });
         let time = clock.time(parts.time.or(outer.time));
         with_subject(label.as_slice(), |subject| {
             each(Row::Event(Event::Log(LogRecord {
                 time,
                 subject,
-                level: parts.level.or(outer.level),
+                level: level_of(&parts, outer),
                 message,
                 session: outer.session,
                 fields: &[],
@@ -142,15 +179,30 @@ impl Payload {
     }
 }
 
+/// The level of a plain text.
+fn level_of(parts: &prefix::Parts<'_>, outer: &Outer<'_>) -> Option<Level> {
+    match parts.guessed {
+        true => outer.level.or(parts.level),
+        false => outer.level_or(parts.level),
+    }
+}
+
+/// The service of a plain text, which may only mention one.
+fn service_of<'a>(parts: &prefix::Parts<'a>, outer: &Outer<'a>) -> Option<&'a str> {
+    match outer.settled {
+        true => outer.service,
+        false => parts.service.or(outer.service),
+    }
+}
+
 /// The service of a file that holds the log of one container, as Kubernetes names them:
 /// `/var/log/pods/NAMESPACE_POD_UID/CONTAINER/0.log` and `/var/log/containers/POD_NAMESPACE_CONTAINER-ID.log`.
 ///
 /// It is the container's name, unless that is one of those that say nothing: then the pod's, without its hashes.
 pub(super) fn service_of_source(input: &Input) -> Option<String> {
-    const SAY_NOTHING: [&str; 6] = ["app", "main", "server", "container", "web", "application"];
     let source = input.source.as_deref()?;
     let (pod, container) = pod_of_path(source)?;
-    if SAY_NOTHING.contains(&container) && !pod.is_empty() {
+    if service::says_nothing(container) && !pod.is_empty() {
         return Some(service::of_pod(pod).to_owned());
     }
     Some(container.to_owned())

@@ -28,7 +28,7 @@ use super::access::Exchange;
 use super::payload::Outer;
 use super::quantity::{self, Dimension};
 use super::text::prefix;
-use super::{Clock, Row, quote, recycle, time, with_subject};
+use super::{Clock, Row, quote, recycle, service, time, with_subject};
 use crate::event::{Event, Finite, Label, Level, Request, Timestamp, Value};
 
 /// Hands on an exchange as the one row of its line. What the line does not say is taken from outside; a text that
@@ -39,7 +39,7 @@ pub(super) fn hand_on(exchange: &Exchange<'_>, outer: &Outer<'_>, clock: &mut Cl
     }
     let positive = |number: Option<Finite>| number.filter(|number| number.value() >= 0.0);
     let time = clock.time(exchange.time.or(outer.time));
-    let service = said(exchange.service).or(outer.service);
+    let service = outer.service_or(said(exchange.service));
     let label = service.map(|value| Label { name: "service", value });
     with_subject(label.as_slice(), |subject| {
         each(Row::Event(Event::Request(Request {
@@ -75,7 +75,7 @@ pub(super) enum Scalar<'a> {
 }
 
 impl<'a> Scalar<'a> {
-    fn text(self) -> Option<&'a str> {
+    pub(super) fn text(self) -> Option<&'a str> {
         match self {
             Scalar::Text(text) => Some(text),
             _ => None,
@@ -290,9 +290,10 @@ impl<'a> Record<'a> {
     {
         Outer {
             time: self.when().or(outer.time),
-            level: self.level().or(outer.level),
-            service: self.service().or(outer.service),
+            level: outer.level_or(self.level()),
+            service: outer.service_or(self.service()),
             session: self.session().or(outer.session),
+            settled: outer.settled,
         }
     }
 
@@ -378,8 +379,23 @@ impl<'a> Record<'a> {
             let level = self.pair(Meaning::Level).and_then(|pair| pair.value.number());
             level.is_some_and(|level| (10.0..70.0).contains(&level))
         };
-        let service = self.pair(Meaning::Service).and_then(|pair| pair.value.name());
-        let service = service.or_else(|| self.text(Meaning::Name).filter(|_| is_numbered()))?;
+        let name = || self.text(Meaning::Name).filter(|_| is_numbered());
+        let pod = || self.text(Meaning::Pod).map(service::of_pod);
+        let service = match self.pair(Meaning::Service) {
+            // A part of the program that its name tells.
+            Some(pair) if pair.known.rank >= names::COMPONENT => name().or(pair.value.name()),
+            Some(pair) if pair.known.rank == names::CONTAINER => {
+                let container = pair.value.name();
+                match container.is_some_and(service::says_nothing) {
+                    true => pod().or(container),
+                    false => container,
+                }
+            }
+            Some(pair) => pair.value.name(),
+            None => name(),
+        };
+        let logger = || self.text(Meaning::Logger).filter(|name| service::says_service(name));
+        let service = service.or_else(pod).or_else(logger)?;
         // A unit of systemd, a log group of CloudWatch.
         let service = service.strip_suffix(".service").unwrap_or(service);
         match service.strip_prefix('/') {

@@ -10,16 +10,22 @@
 //! | logger | `cart-service:`, `cart-service -` before the message, `cart-service ERROR` | `cart-service` |
 //! | pod | `cart-7f9c5d8b6-x2x4z ERROR`, `cart-7f9c5d8b6-x2x4z:` | `cart` |
 //! | kubectl, stern | `[pod/cart-7f9c5d8b6-x2x4z/app]`, `cart-7f9c5d8b6-x2x4z app` | `cart` |
-//! | docker compose | `cart-1  \|` | `cart` |
+//! | logger, one word | `time - orders - INFO - `, `CRITICAL:orders:`, `WARN -- orders: `, `\| WARN \| orders \| `, `[time] [WARN] orders - `, `[info     ] done [orders]` | `orders` |
+//! | a program before a level | `nginx: [emerg]` | `nginx` |
+//! | docker compose | `cart-1  \|`, `shop_cart_1  \|` | `cart` |
 //! | syslog, journald | the program | |
 //!
 //! In brackets and as a logger a name counts only when it says that it is one of a service: it ends in `-service`,
-//! `_service`, `-svc`, `-api`, `-gateway`, `-server`, `-backend` or `-frontend`. Threads and classes do not.
+//! `_service`, `-svc`, `-api`, `-gateway`, `-server`, `-backend` or `-frontend`. Threads and classes do not. Where a
+//! layout has a place for the logger, any name of one word counts that is not the name of a well-known library.
 
 #[cfg(test)]
 mod tests;
 
 const LONGEST: usize = 64;
+
+/// What names of services end in.
+const ENDS: [&str; 7] = ["service", "svc", "api", "gateway", "server", "backend", "frontend"];
 
 /// The name that a pod got from its deployment, stateful set, daemon set or job.
 pub(super) fn of_pod(pod: &str) -> &str {
@@ -47,10 +53,26 @@ pub(super) fn is_pod_of_deployment(word: &str) -> bool {
     })
 }
 
-/// The service of a container of docker compose: `cart-1`, or `cart_1` of its first version.
+/// Whether the name of a container is one that any has, so that its pod's tells more.
+pub(super) fn says_nothing(container: &str) -> bool {
+    matches!(
+        container,
+        "app" | "main" | "server" | "container" | "web" | "application"
+    )
+}
+
+/// The service of a container of docker compose: `cart-1`; its first version wrote `cart_1`, or `shop_cart_1` with the
+/// project, whose name has no `_`.
 pub(super) fn of_compose(container: &str) -> &str {
     match container.rsplit_once(['-', '_']) {
-        Some((name, number)) if !name.is_empty() && is_number(number) => name,
+        Some((name, number)) if !name.is_empty() && is_number(number) => {
+            let is_old = container.as_bytes().get(name.len()) == Some(&b'_');
+            match name.split_once('_') {
+                // `payment_service_1` is no `service` of a project called `payment`.
+                Some((_project, service)) if is_old && !service.is_empty() && !ENDS.contains(&service) => service,
+                _ => name,
+            }
+        }
         _ => container,
     }
 }
@@ -161,6 +183,76 @@ fn is_thread(name: &str) -> bool {
         || name.contains("exec")
 }
 
+/// What the part before a level is called when it is a logger's name, of one word: `orders - INFO - started`, as Python's
+/// logging is often set up.
+pub(super) fn before_level(text: &str) -> Option<&str> {
+    let (name, rest) = text.split_once(' ')?;
+    let rest = rest.strip_prefix("- ")?;
+    let (level, rest) = rest.split_once(' ')?;
+    let is_level = level.bytes().all(|byte| byte.is_ascii_uppercase()) && rest.starts_with("- ");
+    (is_level && super::text::level::find(level, false).is_some() && is_logger(name)).then_some(name)
+}
+
+/// The same behind a level: `CRITICAL:billing:no database` (Python's default), `WARN -- billing: ` (Ruby),
+/// `| WARN | billing | `, and `[WARN] billing - ` behind a time in brackets (log4js).
+pub(super) fn behind_level<'a>(level: &str, text: &'a str, is_bracketed: bool) -> Option<&'a str> {
+    // structlog fills up the level to nine signs, and writes the logger behind the event.
+    if level.len() == 11 && level.ends_with(']') {
+        let (_, rest) = text.split_once(" [")?;
+        let (name, _) = rest.split_once(']')?;
+        return is_logger(name).then_some(name);
+    }
+    let (name, after) = if level.ends_with(':') && !text.starts_with(' ') {
+        text.split_once(':')?
+    } else {
+        let text = text.trim_start();
+        if let Some(rest) = text.strip_prefix("-- ") {
+            rest.split_once(": ")?
+        } else if let Some(rest) = text.strip_prefix("| ") {
+            rest.split_once(" | ")?
+        } else if is_bracketed && level.ends_with(']') {
+            text.split_once(" - ")?
+        } else {
+            return None;
+        }
+    };
+    (is_logger(name.trim_end()) && !after.is_empty()).then_some(name.trim_end())
+}
+
+/// Whether a logger's name is one of a program, not of a module (`shop.pricing`), a class, or a library.
+fn is_logger(name: &str) -> bool {
+    const OTHERS: [&str; 27] = [
+        "root",
+        "main",
+        "app",
+        "default",
+        "server",
+        "log",
+        "logger",
+        "console",
+        "werkzeug",
+        "asyncio",
+        "urllib3",
+        "uvicorn",
+        "gunicorn",
+        "celery",
+        "flask",
+        "django",
+        "sqlalchemy",
+        "httpx",
+        "requests",
+        "tornado",
+        "aiohttp",
+        "kafka",
+        "boto3",
+        "botocore",
+        "paramiko",
+        "matplotlib",
+        "py4j",
+    ];
+    name.len() >= 3 && is_name(name) && !name.contains('.') && !OTHERS.contains(&name)
+}
+
 /// A name of a service among the first words: in brackets, before `:`, ` - ` or ` | `, or before a level.
 fn of_start(text: &str) -> Option<&str> {
     const WORDS: usize = 3;
@@ -198,8 +290,7 @@ fn of_start(text: &str) -> Option<&str> {
 }
 
 /// Whether a name says of itself that it is one of a service.
-fn says_service(name: &str) -> bool {
-    const ENDS: [&str; 7] = ["service", "svc", "api", "gateway", "server", "backend", "frontend"];
+pub(super) fn says_service(name: &str) -> bool {
     let Some(at) = memchr::memrchr2(b'-', b'_', name.as_bytes()) else {
         return false;
     };

@@ -152,10 +152,10 @@ fn program_of(tag: &str, needs_process: bool) -> Option<&str> {
         None if needs_process => return None,
         None => tag,
     };
-    let is_program = program.bytes().next().is_some_and(|byte| byte.is_ascii_alphabetic())
+    let is_program = program.chars().next().is_some_and(char::is_alphabetic)
         && program.len() <= LONGEST
         && program
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"._-/()@+:".contains(&byte));
+            .chars()
+            .all(|sign| sign.is_alphanumeric() || matches!(sign, '.' | '_' | '-' | '/' | '(' | ')' | '@' | '+' | ':'));
     is_program.then_some(program)
 }

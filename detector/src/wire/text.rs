@@ -12,7 +12,8 @@
 //! | level | `ERROR`, `[error]`, `<warn>`, `level=error` (also `lvl`, `severity`) among the first words after the time, or at the start of a line without one; `<11>` of syslog; the letters of Android and klog |
 //! | service | `cart` of `host cart[17]:` in syslog, or `service=cart`, `app=cart`: the label `service` of the subject |
 //!
-//! A word such as `error` in the text is no level. What is no UTF-8 is replaced by `U+FFFD`, and colours are left
+//! A record that states no level is `fatal` where Go or Rust panics, and `error` where there is a trace or an exception that
+//! nobody caught. A word such as `error` in the text is no level. What is no UTF-8 is replaced by `U+FFFD`, and colours are left
 //! out. Blank lines are blank rows.
 //!
 //! Lines that belong together are one record: see `join` for what does. A record ends when a line of another one
@@ -105,10 +106,10 @@ impl Rows {
     }
 }
 
-const ESCAPE: u8 = 0x1b;
+pub(super) const ESCAPE: u8 = 0x1b;
 
 /// Leaves out what tells a terminal how to show a text: `ESC [ 31 m`.
-fn without_colours(line: &str, plain: &mut String) {
+pub(super) fn without_colours(line: &str, plain: &mut String) {
     plain.clear();
     let mut pieces = line.split(char::from(ESCAPE));
     plain.push_str(pieces.next().unwrap_or_default());

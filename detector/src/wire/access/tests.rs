@@ -130,3 +130,46 @@ fn other_lines_are_log_lines() {
         ],
     );
 }
+
+#[test]
+fn servers_that_write_less() {
+    each(&[
+        (
+            "[20/Nov/2026 09:00:03] \"GET /pay?id=7 HTTP/1.1\" 200 512",
+            "2026-11-20T09:00:03Z GET /pay?id=7 200 - ms 512 B, route -, upstream -, client -, flags -",
+        ),
+        (
+            "INFO:     10.0.0.9:51022 - \"GET /pay HTTP/1.1\" 503 Service Unavailable",
+            "1970-01-01T00:00:00Z GET /pay 503 - ms - B, route -, upstream -, client 10.0.0.9, flags -",
+        ),
+        (
+            "[GIN] 2026/11/20 - 09:00:05 | 200 |    1.25ms |        10.0.0.9 | GET      \"/pay\"",
+            "2026-11-20T09:00:05Z GET /pay 200 1.25 ms - B, route -, upstream -, client 10.0.0.9, flags -",
+        ),
+        (
+            "POST /pay 201 12 - 1.25 ms",
+            "1970-01-01T00:00:00Z POST /pay 201 1.25 ms 12 B, route -, upstream -, client -, flags -",
+        ),
+        (
+            "GET /pay 304 1.25 ms - -",
+            "1970-01-01T00:00:00Z GET /pay 304 1.25 ms - B, route -, upstream -, client -, flags -",
+        ),
+        (
+            "10.0.0.9:51022 [20/Nov/2026:09:00:00.900] web~ cart/c1 0/0/1/12/100 200 512 - - ---- 1/1/0/0/0 0/0 \"GET /a b \
+             HTTP/1.1\"",
+            "2026-11-20T09:00:01Z GET /a b 200 100 ms 512 B, route -, upstream cart/c1, client 10.0.0.9, flags -",
+        ),
+        (
+            "unix: - - [20/Nov/2026:09:00:00 +0000] \"GET /up HTTP/1.1\" 200 97",
+            "2026-11-20T09:00:00Z GET /up 200 - ms 97 B, route -, upstream -, client -, flags -",
+        ),
+        (
+            "GET /pay took 12 - 1 ms",
+            "1970-01-01T00:00:00Z -: GET /pay took 12 - 1 ms",
+        ),
+        (
+            "INFO:     Uvicorn is up - \"yes\"",
+            "1970-01-01T00:00:00Z info: Uvicorn is up - \"yes\"",
+        ),
+    ]);
+}

@@ -85,3 +85,20 @@ fn a_pause_settles_the_format() {
     reader.flush(&mut each);
     assert_eq!(rows, [true; 3]);
 }
+
+#[test]
+fn requests_and_log_lines_come_mixed() {
+    const REQUEST: &str = "10.0.0.9 - - [20/Nov/2026:09:00:03 +0000] \"GET /pay HTTP/1.1\" 500 12\n";
+    const LINE: &str = "2026/11/20 09:00:00 [error] 17#17: *5 connect() failed\n";
+    assert_eq!(found(None, &format!("{REQUEST}{LINE}{LINE}")), Format::Access);
+    assert_eq!(
+        found(None, &format!("{LINE}{LINE}{LINE}{LINE}{LINE}{REQUEST}")),
+        Format::Access
+    );
+    assert_eq!(found(None, &LINE.repeat(4)), Format::Text);
+    let containers = "cart-1  | up\ncart-1  | up\n-- No entries --\nup and down\n";
+    assert_eq!(found(None, containers), Format::Kubernetes);
+    // A third that are pairs is too little: the others would not be joined.
+    let pairs = "level=info msg=up\ndown we go\ndown we go\n";
+    assert_eq!(found(None, pairs), Format::Text);
+}

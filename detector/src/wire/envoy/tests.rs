@@ -77,3 +77,13 @@ fn other_lines_are_log_lines() {
         ),
     ]);
 }
+
+#[test]
+fn quotes_are_not_escaped() {
+    each(&[(
+        "[2026-11-20T09:00:00Z] \"GET /a?q=\"b\"&c HTTP/1.1\" 200 - 0 77 4 3 \"10.0.0.9\" \"agent \"x\" 1\" \"7f\" \"search\" \
+         \"10.0.0.7:8080\"",
+        "2026-11-20T09:00:00.004Z GET /a?q=\"b\"&c 200 4 ms 77 B, route -, upstream 10.0.0.7:8080, client 10.0.0.9, \
+         flags -",
+    )]);
+}

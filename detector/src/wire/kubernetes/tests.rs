@@ -52,7 +52,7 @@ fn traces_are_joined_in_their_stream() {
          2026-11-20T09:00:01Z stderr F down\n",
         &[
             "2026-11-20T09:00:00Z -: up",
-            "2026-11-20T09:00:00Z -: Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    1 / \
+            "2026-11-20T09:00:00Z error: Traceback (most recent call last):\n  File \"a.py\", line 1, in f\n    1 / \
              0\nZeroDivisionError: division by zero",
             "continues",
             "continues",
@@ -105,4 +105,30 @@ fn what_is_no_prefix() {
     ] {
         assert_eq!(cri(line), None, "of {line}");
     }
+}
+
+#[test]
+fn a_split_line_waits_for_no_more_than_its_end() {
+    check(
+        Format::Kubernetes,
+        "2026-11-20T09:00:00Z stderr P ERROR cannot sta\n\
+         2026-11-20T09:00:00Z stderr F rt\n\
+         2026-11-20T09:00:01Z stdout F up\n\
+         2026-11-20T09:00:02Z stderr F down\n",
+        &[
+            "2026-11-20T09:00:00Z error: cannot start",
+            "continues",
+            "2026-11-20T09:00:01Z -: up",
+            "2026-11-20T09:00:02Z -: down",
+        ],
+    );
+}
+
+#[test]
+fn compose_says_that_a_container_is_gone() {
+    check(
+        Format::Kubernetes,
+        "cart-1 exited with code 137",
+        &["1970-01-01T00:00:00Z {service=cart} -: cart-1 exited with code 137"],
+    );
 }

@@ -19,7 +19,7 @@ fn pairs() {
         (
             "at=info method=GET path=\"/pay?id=7\" host=shop request_id=5bd0 fwd=\"10.0.0.9\" dyno=web.1 connect=1ms \
              service=8ms status=503 bytes=12",
-            "1970-01-01T00:00:00Z GET /pay?id=7 503 8 ms 12 B, route -, upstream -, client -, flags -",
+            "1970-01-01T00:00:00Z GET /pay?id=7 503 8 ms 12 B, route -, upstream -, client 10.0.0.9, flags -",
         ),
         (
             "time=2026-11-20T09:00:00Z cpu=41.5% memory=1.5KiB host=w1",
@@ -43,5 +43,19 @@ fn blank_lines_are_rows() {
         Format::Logfmt,
         "level=info msg=a\n\n{\"level\":\"warn\",\"msg\":\"b\"}\r\n",
         &["1970-01-01T00:00:00Z info: a", "blank", "1970-01-01T00:01:00Z warn: b"],
+    );
+}
+
+#[test]
+fn apostrophes_and_words_behind_pairs() {
+    check(
+        Format::Logfmt,
+        "method=GET path=/pay status=500 error='No such cart: 7' duration=88.5",
+        &["1970-01-01T00:00:00Z GET /pay 500 88.5 ms - B, route -, upstream -, client -, flags -"],
+    );
+    check(
+        Format::Logfmt,
+        "2026-11-20T09:00:07Z pid=17 class=Job INFO: start",
+        &["2026-11-20T09:00:07Z info: pid=17 class=Job INFO: start"],
     );
 }

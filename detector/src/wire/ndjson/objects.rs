@@ -293,10 +293,31 @@ pub(in super::super) fn fill<'a>(record: &mut Record<'a>, scan: &'a Scan, text: 
             Value::Bool(value) => Scalar::Bool(value),
             Value::Number(number, piece) => Scalar::Written(number, scan.text(piece, text)),
             Value::Text(piece) => Scalar::Text(scan.text(piece, text)),
-            Value::List(_) => Scalar::List,
+            Value::List(list) => match mean(list.of(text).unwrap_or_default()).filter(|_| is_embedded(scan, text)) {
+                Some(mean) => Scalar::Number(mean),
+                None => Scalar::List,
+            },
         };
         record.push(scan.text(pair.name, text), value);
     }
+}
+
+/// Whether an object is in CloudWatch's embedded metric format, whose metrics may have several values at once.
+fn is_embedded(scan: &Scan, text: &str) -> bool {
+    scan.pairs
+        .iter()
+        .any(|pair| scan.text(pair.name, text) == "_aws.Timestamp")
+}
+
+/// The mean of a list of numbers.
+fn mean(list: &str) -> Option<f64> {
+    let list = list.strip_prefix('[')?.strip_suffix(']')?;
+    let (mut sum, mut count) = (0.0, 0.0);
+    for number in list.split(',') {
+        sum += number.trim().parse::<f64>().ok()?;
+        count += 1.0;
+    }
+    Some(sum / count)
 }
 
 /// Why a text is no object, in the words of serde_json where it is no JSON at all.

@@ -47,6 +47,7 @@ impl Logs {
                         level: level(record).or(outer.level),
                         service,
                         session: trace(record).or(outer.session),
+                        settled: true,
                     };
                     self.record(record, &outer, line, clock, each);
                 }
@@ -91,10 +92,26 @@ impl Logs {
         {
             pushed.push("message", Scalar::Text(event));
         }
-        match body.and_then(scalar) {
-            Some(Scalar::Text("")) => {}
-            Some(message) => pushed.push("message", message),
-            None => {}
+        // A record without a text is a log line all the same.
+        let mut number = [0; 32];
+        let message = match body.and_then(scalar) {
+            Some(Scalar::Text(text)) => text,
+            Some(Scalar::Bool(value)) => {
+                if value {
+                    "true"
+                } else {
+                    "false"
+                }
+            }
+            Some(Scalar::Integer(value)) => digits(format_args!("{value}"), &mut number),
+            Some(Scalar::Number(value) | Scalar::Written(value, _)) => digits(format_args!("{value}"), &mut number),
+            Some(Scalar::Null | Scalar::List) | None => {
+                let named = || attributes(record, "attributes").find(|(name, _)| *name == "event.name");
+                named().and_then(|(_, value)| scalar(value)?.text()).unwrap_or_default()
+            }
+        };
+        if pairs.is_none() && (!message.is_empty() || text.is_some() || record.get("eventName").is_none()) {
+            pushed.push("message", Scalar::Text(message));
         }
         if let Some(pairs) = pairs {
             let mut joined = names.split('\n');
@@ -104,6 +121,16 @@ impl Logs {
         self.buffers = pushed.into_buffers();
         self.names = names;
     }
+}
+
+/// A number as a text; none that is too long for that.
+fn digits<'n>(number: std::fmt::Arguments<'_>, into: &'n mut [u8; 32]) -> &'n str {
+    use std::io::Write;
+    let mut rest = into.as_mut_slice();
+    let written = write!(rest, "{number}").map(|()| 32 - rest.len()).unwrap_or_default();
+    into.get(..written)
+        .and_then(|digits| std::str::from_utf8(digits).ok())
+        .unwrap_or_default()
 }
 
 /// Deeper objects are left out.

@@ -270,3 +270,41 @@ fn objects_come_one_a_line_or_printed_over_several() {
     }
     check(Format::Otlp, &format!("{log}\n{log}\n"), &[one, one]);
 }
+
+#[test]
+fn the_resource_and_the_severity_are_settled() {
+    let object = logs(
+        r#"{"timeUnixNano":"1795165200000000000","body":{"stringValue":"ERROR down, service=fake"}},
+           {"timeUnixNano":"1795165200000000000","severityNumber":9,"body":{"stringValue":"up"},"attributes":[
+            {"key":"service","value":{"stringValue":"fake"}},{"key":"level","value":{"stringValue":"error"}}]},
+           {"timeUnixNano":"1795165200000000000","severityNumber":1,
+            "body":{"kvlistValue":{"values":[{"key":"message","value":{"stringValue":"in"}},
+            {"key":"level","value":{"stringValue":"error"}}]}}}"#,
+    );
+    assert_eq!(
+        rows(&[&object]),
+        [
+            "2026-11-20T09:00:00Z {service=cart} error: down, service=fake",
+            "2026-11-20T09:00:00Z {service=cart} info: up",
+            "2026-11-20T09:00:00Z {service=cart} trace: in",
+        ]
+    );
+}
+
+#[test]
+fn a_record_without_a_text_is_a_log_line() {
+    let object = logs(
+        r#"{"timeUnixNano":"1795165200000000000","severityNumber":5,"body":{"stringValue":""}},
+           {"timeUnixNano":"1795165200000000000","severityNumber":9,"body":{"intValue":"42"}},
+           {"timeUnixNano":"1795165200000000000","severityNumber":9,"attributes":[
+            {"key":"event.name","value":{"stringValue":"cart.opened"}},{"key":"size","value":{"intValue":"3"}}]}"#,
+    );
+    assert_eq!(
+        rows(&[&object]),
+        [
+            "2026-11-20T09:00:00Z {service=cart} debug: ",
+            "2026-11-20T09:00:00Z {service=cart} info: 42",
+            "2026-11-20T09:00:00Z {service=cart} info: cart.opened [size=3]",
+        ]
+    );
+}

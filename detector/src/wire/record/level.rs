@@ -23,7 +23,9 @@ pub(super) fn of_name(text: &str) -> Option<Level> {
         name if name.eq_ignore_ascii_case("http") => Level::Info,
         name if name.eq_ignore_ascii_case("success") => Level::Info,
         name if name.eq_ignore_ascii_case("normal") => Level::Info,
-        name if name.eq_ignore_ascii_case("default") => Level::Info,
+        // As log15 spells them, which Grafana uses.
+        name if name.eq_ignore_ascii_case("eror") => Level::Error,
+        name if name.eq_ignore_ascii_case("dbug") => Level::Debug,
         name if name.eq_ignore_ascii_case("dpanic") => Level::Fatal,
         name if name.eq_ignore_ascii_case("exception") => Level::Error,
         _ => return None,

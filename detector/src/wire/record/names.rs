@@ -22,6 +22,10 @@ pub(super) enum Meaning {
     Service,
     /// The name of the program in bunyan and pino, of the logger elsewhere.
     Name,
+    /// The name of a logger, which may be a service.
+    Logger,
+    /// A pod of Kubernetes.
+    Pod,
     /// Whose label is `service`, also in rows of metrics.
     OwnService,
     Message,
@@ -96,6 +100,12 @@ pub(super) struct Known {
     /// Bits of [`schema`].
     pub(super) schema: u16,
 }
+
+/// The rank of the name of a container.
+pub(super) const CONTAINER: u8 = 5;
+
+/// The rank of what names a part of a program only.
+pub(super) const COMPONENT: u8 = 8;
 
 const LONGEST: usize = 40;
 
@@ -181,6 +191,13 @@ fn understand(name: &str) -> Known {
             };
         }
     }
+    if let Some(at) = metrics_inside(name) {
+        return Known {
+            place: Place::Metrics,
+            prefix: at,
+            ..UNKNOWN
+        };
+    }
     let place = if name.contains('.') { Place::Nested } else { Place::Top };
     let mut plain = [0; LONGEST];
     let Some(plain) = normal(name, &mut plain) else {
@@ -224,29 +241,38 @@ fn normal<'a>(name: &str, into: &'a mut [u8; LONGEST]) -> Option<&'a str> {
 }
 
 /// Objects that libraries and collectors put a whole record into.
+const INSIDE: [&str; 20] = [
+    "jsonpayload.",
+    "fields.",
+    "source.",
+    "attributes.",
+    "json.",
+    "data.",
+    "properties.",
+    "context.",
+    "extra.",
+    "mdc.",
+    "contextmap.",
+    "payload.",
+    "attr.",
+    "resource.",
+    "resources.",
+    "log.",
+    "meta.",
+    "parsed.",
+    "detail.",
+    "record.",
+];
+
+/// Where the name of a metric begins in `record.metrics.durationMs`, as in the reports of Lambda.
+fn metrics_inside(name: &str) -> Option<u8> {
+    let rest = INSIDE.iter().find_map(|prefix| name.strip_prefix(prefix))?;
+    let metric = rest.strip_prefix("metrics.").filter(|metric| !metric.is_empty())?;
+    u8::try_from(name.len() - metric.len()).ok()
+}
+
+/// A meaning in one of [`INSIDE`].
 fn inside(name: &str) -> Option<(Meaning, u8)> {
-    const INSIDE: [&str; 20] = [
-        "jsonpayload.",
-        "fields.",
-        "source.",
-        "attributes.",
-        "json.",
-        "data.",
-        "properties.",
-        "context.",
-        "extra.",
-        "mdc.",
-        "contextmap.",
-        "payload.",
-        "attr.",
-        "resource.",
-        "resources.",
-        "log.",
-        "meta.",
-        "parsed.",
-        "detail.",
-        "record.",
-    ];
     let rest = INSIDE.iter().find_map(|prefix| name.strip_prefix(prefix))?;
     let (meaning, rank) = meaning(rest)?;
     Some((meaning, rank + 20))
@@ -267,6 +293,7 @@ fn of_schema(name: &str) -> u16 {
         _ if name.starts_with("kubernetes.") || name.starts_with("docker.") || name.starts_with("agent.") => {
             schema::SHIPPED
         }
+        "ecscluster" | "ecstaskdefinition" => schema::SHIPPED,
         _ => 0,
     }
 }
@@ -280,6 +307,7 @@ fn meaning(name: &str) -> Option<(Meaning, u8)> {
         "asctime" | "logtime" | "logtimestamp" | "timelocal" | "timestampms" | "timemillis" | "epochmillis"
         | "timestampnanos" | "timeunixnano" | "eventtimestamp" | "timestamp.$date" | "time.$date" | "msec"
         | "requesttimeepoch" | "@timestamp.$date" | "timestampms." => (M::Time, 2),
+        "aws.timestamp" => (M::Time, 1),
         "date"
         | "t"
         | "epoch"
@@ -328,22 +356,32 @@ fn meaning(name: &str) -> Option<(Meaning, u8)> {
         | "k8s.container.name"
         | "container.name"
         | "containername"
-        | "resource.labels.configurationname" => (M::Service, 5),
+        | "resource.labels.configurationname" => (M::Service, CONTAINER),
         "syslogidentifier" | "program" | "programname" | "ident" | "syslog.appname" => (M::Service, 6),
+        "attrs.tag" | "attrs.com.docker.compose.service" | "attrs.service" => (M::Service, 6),
         "systemdunit" => (M::Service, 7),
         "component"
         | "loggroup"
         | "comm"
         | "process.name"
         | "resource.labels.functionname"
+        | "functionname"
         | "resource.labels.moduleid"
-        | "facility" => (M::Service, 8),
+        | "facility" => (M::Service, COMPONENT),
         "name" => (M::Name, 9),
+        "logger" | "loggername" | "log.logger" => (M::Logger, 0),
+        "pod"
+        | "podname"
+        | "kubernetes.podname"
+        | "kubernetes.pod.name"
+        | "k8s.pod.name"
+        | "resource.labels.podname" => (M::Pod, 0),
 
         "message" | "msg" => (M::Message, 0),
         "shortmessage" | "logmessage" | "@m" | "renderedmessage" | "textpayload" | "body.stringvalue" => {
             (M::Message, 1)
         }
+        "m" | "detailtype" => (M::Text, 1),
         "text" | "event" | "body" | "content" | "description" | "@mt" | "messagetemplate" | "fullmessage"
         | "event.original" | "logline" | "line" | "rawmessage" | "messageraw" => (M::Text, 2),
         "error" | "err" | "error.message" | "err.message" | "exception" | "exception.message" | "reason"
@@ -385,7 +423,7 @@ fn meaning(name: &str) -> Option<(Meaning, u8)> {
         | "csuristem" => (M::Path, 0),
         "uri" | "url" | "requesturl" | "req.path" | "http.url" | "url.original" | "originalpath" | "target"
         | "resourcepath" | "endpoint" | "rawpath" => (M::Path, 1),
-        "url.full" | "xenvoyoriginalpath" => (M::Path, 2),
+        "url.full" | "xenvoyoriginalpath" | "xenvoyoriginpath" => (M::Path, 2),
         "request" | "requestline" | "httprequest" => (M::RequestLine, 0),
         "status"
         | "statuscode"
@@ -427,16 +465,19 @@ fn meaning(name: &str) -> Option<(Meaning, u8)> {
         | "downstreamcontentsize"
         | "responsebytes"
         | "res.contentlength"
+        | "res.headers.contentlength"
         | "http.response.bytes"
         | "bytesout"
         | "responselength" => (M::Bytes, 0),
         "bytes" | "size" | "contentlength" | "length" => (M::Bytes, 1),
+        "handler" => (M::Route, 1),
         "route" | "routename" | "http.route" | "routername" | "matchedroute" => (M::Route, 0),
         "upstreamcluster" | "upstreamaddr" | "upstream" | "serviceurl" => (M::Upstream, 0),
         "upstreamhost" | "serviceaddr" | "upstreamname" => (M::Upstream, 1),
-        "xforwardedfor" | "clientip" | "client.ip" | "httprequest.remoteip" | "request.clientip" => (M::Client, 0),
+        "clientip" | "client.ip" | "httprequest.remoteip" | "request.clientip" => (M::Client, 0),
         "remoteaddr"
         | "remoteip"
+        | "remoteaddress"
         | "client"
         | "clientaddress"
         | "client.address"
@@ -454,6 +495,8 @@ fn meaning(name: &str) -> Option<(Meaning, u8)> {
         | "clientaddr"
         | "cip" => (M::Client, 1),
         "request.remoteaddr" | "peer" | "req.remoteaddr" => (M::Client, 2),
+        // What the client says of itself counts where nobody saw its address.
+        "xforwardedfor" | "httpxforwardedfor" | "fwd" => (M::Client, 3),
         "responseflags" => (M::Flags, 0),
 
         "metricname" => (M::MetricName, 0),
@@ -488,7 +531,6 @@ fn meaning(name: &str) -> Option<(Meaning, u8)> {
         | "@version"
         | "hostname"
         | "host"
-        | "logger"
         | "spanid"
         | "span.id"
         | "parentid"

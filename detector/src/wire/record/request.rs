@@ -16,7 +16,7 @@ impl<'a> Record<'a> {
         let (line_method, line_path) = line.unwrap_or_default();
         let said = |meaning| self.text(meaning);
         let method = said(Meaning::Method).or(line_method);
-        let path = said(Meaning::Path).or(line_path);
+        let path = said(Meaning::Path).map(without_host).or(line_path);
         if method.is_none() && path.is_none() && !is_envoy {
             return None;
         }
@@ -91,9 +91,20 @@ impl<'a> Record<'a> {
     }
 }
 
+/// `/pay?id=7` of `https://shop.example/pay?id=7`: where a field may hold a whole URL, its host says nothing of the path.
+fn without_host(url: &str) -> &str {
+    let Some(rest) = url.strip_prefix("https://").or_else(|| url.strip_prefix("http://")) else {
+        return url;
+    };
+    match rest.find(['/', '?', '#']) {
+        Some(at) => rest.get(at..).unwrap_or(url),
+        None => "/",
+    }
+}
+
 /// Whether a message says more than that there was a request: `request completed` does not.
 pub(super) fn says_more(message: &str) -> bool {
-    const SAID: [&str; 40] = [
+    const SAID: [&str; 43] = [
         "request",
         "requests",
         "response",
@@ -104,6 +115,9 @@ pub(super) fn says_more(message: &str) -> bool {
         "completed",
         "complete",
         "finished",
+        "errored",
+        "failed",
+        "aborted",
         "finish",
         "handled",
         "handling",

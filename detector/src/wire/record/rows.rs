@@ -70,7 +70,7 @@ impl<'a> Record<'a> {
         }
         self.check_metrics()?;
         let has_numbers = self.pairs.iter().any(|pair| metric(pair).is_some());
-        if has_numbers {
+        if has_numbers && !self.is_of_logger() {
             self.sample(None, stated, outer, clock, each);
             return Ok(());
         }
@@ -98,6 +98,14 @@ impl<'a> Record<'a> {
         let message = "the object has neither a message nor a number: write \"message\" for a log line, or a number \
                        such as \"duration_ms\": 12.5 for metrics";
         Err((None, message.to_owned()))
+    }
+
+    /// Whether it is a line of pino or bunyan, whose message is often left out: a level in their numbers beside a process
+    /// and a host.
+    fn is_of_logger(&self) -> bool {
+        let has = |name| self.pairs.iter().any(|pair| pair.name == name);
+        let level = self.pair(Meaning::Level).and_then(|pair| pair.value.number());
+        level.is_some_and(|level| (10.0..70.0).contains(&level)) && has("pid") && has("hostname")
     }
 
     /// `{"metric_type": "cpu_usage", "value": 95.5}`.
@@ -143,7 +151,7 @@ impl<'a> Record<'a> {
         let within = self.pairs.iter().filter(|pair| pair.known.place == Place::Labels);
         labels.extend(within.filter_map(label));
         if !labels.iter().any(|label| label.name == "service") || self.pair(Meaning::OwnService).is_some() {
-            let service = self.service().or(outer.service);
+            let service = outer.service_or(self.service());
             labels.extend(service.map(|value| Label { name: "service", value }));
         }
         in_order(&mut labels, |label| label.name);
@@ -155,7 +163,7 @@ impl<'a> Record<'a> {
             each(Row::Event(Event::Log(LogRecord {
                 time,
                 subject,
-                level: self.level().or(outer.level),
+                level: outer.level_or(self.level()),
                 message,
                 session: self.session().or(outer.session),
                 fields: &fields,
@@ -220,7 +228,13 @@ impl<'a> Record<'a> {
         for pair in &self.pairs {
             let told = matches!(
                 pair.known.meaning,
-                Meaning::Time | Meaning::Level | Meaning::OwnService | Meaning::Service | Meaning::Nothing
+                Meaning::Time
+                    | Meaning::Level
+                    | Meaning::OwnService
+                    | Meaning::Service
+                    | Meaning::Name
+                    | Meaning::Logger
+                    | Meaning::Nothing
             );
             if let (Scalar::Text(text), false) = (pair.value, told) {
                 if !joined.is_empty() {

@@ -312,3 +312,68 @@ fn times_in_other_layouts() {
         );
     }
 }
+
+#[test]
+fn names_that_count_less() {
+    each(&[
+        // The host of a URL is no part of the path, and what a client says of itself is weaker than its address.
+        (
+            r#"{"method":"GET","url":"https://shop.example/pay?id=7","status":200,"x_forwarded_for":"192.0.2.1","remote_addr":"10.0.0.9"}"#,
+            "1970-01-01T00:00:00Z GET /pay?id=7 200 - ms - B, route -, upstream -, client 10.0.0.9, flags -",
+        ),
+        (
+            r#"{"method":"GET","url":"http://shop.example","status":200,"fwd":"192.0.2.1, 10.0.0.9"}"#,
+            "1970-01-01T00:00:00Z GET / 200 - ms - B, route -, upstream -, client 192.0.2.1, flags -",
+        ),
+        // A part of a program is not the program; the pod says more than a container called `app`.
+        (
+            r#"{"level":50,"pid":1,"name":"cart","component":"db","msg":"gone"}"#,
+            "1970-01-01T00:00:00Z {service=cart} error: gone",
+        ),
+        (
+            r#"{"kubernetes":{"pod_name":"cart-7f9c5d8b6-x2x4z","container_name":"app"},"msg":"up"}"#,
+            "1970-01-01T00:00:00Z {service=cart} -: up",
+        ),
+        (
+            r#"{"level":"info","logger":"cart-service","msg":"up"}"#,
+            "1970-01-01T00:00:00Z {service=cart-service} info: up",
+        ),
+        (
+            r#"{"level":"info","logger":"c.shop.Cart","msg":"up"}"#,
+            "1970-01-01T00:00:00Z info: up",
+        ),
+        // Google's default level is none; log15 has its own spelling.
+        (
+            r#"{"severity":"DEFAULT","textPayload":"up","insertId":"1"}"#,
+            "1970-01-01T00:00:00Z -: up",
+        ),
+        (r#"{"lvl":"eror","msg":"down"}"#, "1970-01-01T00:00:00Z error: down"),
+        // zap's short keys, and a line of pino without a message.
+        (
+            r#"{"L":"WARN","T":"2026-11-20T09:00:00Z","C":"pay.go:7","M":"slow","took":3}"#,
+            "2026-11-20T09:00:00Z warn: slow [took=3]",
+        ),
+        (
+            r#"{"level":20,"pid":88,"hostname":"h","name":"cart","sql":"select 1","ms":1.5}"#,
+            "1970-01-01T00:00:00Z {service=cart} debug: sql=select 1 [ms=1.5]",
+        ),
+        // Amazon's: embedded metrics with their time, the report of a function, an event of the bus.
+        (
+            r#"{"_aws":{"Timestamp":1795165200000,"CloudWatchMetrics":[{}]},"service":"pay","Latency":[1,2]}"#,
+            "2026-11-20T09:00:00Z {service=pay} Latency=1.5",
+        ),
+        (
+            r#"{"time":"2026-11-20T09:00:00Z","record":{"metrics":{"durationMs":101.5}}}"#,
+            "2026-11-20T09:00:00Z durationMs=101.5",
+        ),
+        (
+            r#"{"time":"2026-11-20T09:00:00Z","detail-type":"Task stopped","detail":{"group":"x"}}"#,
+            "2026-11-20T09:00:00Z -: Task stopped",
+        ),
+        // Colours within a text, and a level in a container's line.
+        (
+            r#"{"log":"\u001b[33mWARN\u001b[0m[0012] expires soon\n","stream":"stderr"}"#,
+            "1970-01-01T00:00:00Z warn: expires soon",
+        ),
+    ]);
+}

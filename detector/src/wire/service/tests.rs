@@ -23,6 +23,8 @@ fn names_of_compose() {
     for (container, service) in [
         ("cart-1", "cart"),
         ("cart_12", "cart"),
+        ("shop_cart_1", "cart"),
+        ("payment_service_1", "payment_service"),
         ("cart", "cart"),
         ("-1", "-1"),
         ("cart-api", "cart-api"),

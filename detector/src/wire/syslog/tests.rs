@@ -104,8 +104,45 @@ fn traces_come_line_by_line() {
           Nov 20 09:00:00 db01 cart[71]: \tat c.Cart.pay(Cart.java:7)\n",
         &[
             "2026-11-20T09:00:00Z {service=su} -: hi",
-            "2026-11-20T09:00:00Z {service=cart} -: java.io.IOException: no\n\tat c.Cart.pay(Cart.java:7)",
+            "2026-11-20T09:00:00Z {service=cart} error: java.io.IOException: no\n\tat c.Cart.pay(Cart.java:7)",
             "continues",
         ],
     );
+}
+
+#[test]
+fn a_header_alone_is_a_record() {
+    each(&[
+        ("<15>1 2026-11-20T09:00:03Z - - - - -", "2026-11-20T09:00:03Z debug: "),
+        (
+            "<165>1 2026-11-20T09:00:01Z db01 cart - ID47 [a@1 iut=\"3\"][b@1 class=\"high\"]",
+            "2026-11-20T09:00:01Z {service=cart} notice: ",
+        ),
+        (
+            "<14>Nov 20 09:00:12 web1 cart[3]: ",
+            "2026-11-20T09:00:12Z {service=cart} info: ",
+        ),
+        (
+            "<12>Nov 20 09:00:13 münchen grüße: niedrig",
+            "2026-11-20T09:00:13Z {service=grüße} warn: niedrig",
+        ),
+    ]);
+}
+
+#[test]
+fn levels_in_small_letters_count_where_there_is_no_other() {
+    each(&[
+        (
+            "Nov 20 09:00:02 web1 sshd[42]: error: closed",
+            "2026-11-20T09:00:02Z {service=sshd} error: error: closed",
+        ),
+        (
+            "<14>1 2026-11-20T09:00:02Z web1 cart 17 - - error: none found",
+            "2026-11-20T09:00:02Z {service=cart} info: error: none found",
+        ),
+        (
+            "2026-11-20T09:00:02+00:00 web1 nginx-ingress[9]: W1120 09:00:02.249000       9 controller.go:12] gone",
+            "2026-11-20T09:00:02.249Z {service=nginx-ingress} warn: controller.go:12] gone",
+        ),
+    ]);
 }

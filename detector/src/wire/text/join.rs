@@ -18,6 +18,7 @@
 mod tests;
 
 use super::level;
+use crate::event::Level;
 
 /// What may follow the lines that a record has so far.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -81,22 +82,31 @@ pub(super) fn belongs(line: &str, above: Above) -> Belongs {
         Expects::PythonChain if is_chain(text) => return with(Expects::PythonChain),
         Expects::PythonChain if above.blank && text.starts_with(TRACEBACK) => return with(Expects::Python),
         Expects::Rust if !above.blank => return with(Expects::Frames),
-        Expects::Node if indented || is_exception(text) || text.starts_with("Node.js v") => {
+        Expects::Node if indented || text == "}" || is_exception(text) || text.starts_with("Node.js v") => {
             return with(Expects::Node);
         }
         Expects::Java if !above.blank => return with(Expects::Nothing),
-        Expects::Frames if indented || is_numbered_frame(text) || is_note(text) => return with(Expects::Frames),
+        Expects::Frames if indented || text == "}" || is_numbered_frame(text) || is_note(text) => {
+            return with(Expects::Frames);
+        }
         _ => {}
     }
     if above.blank {
-        return Belongs::Apart;
+        // Tomcat leaves a line blank between what failed and why.
+        let is_why = above.stamped && text.len() == line.len() && is_exception(text) && text.contains('.');
+        return if is_why { with(Expects::Frames) } else { Belongs::Apart };
     }
     if is_frame(text, indented) {
         return with(Expects::Frames);
     }
     let rooted = above.stamped || above.leveled;
     if text.starts_with(TRACEBACK) {
-        return if rooted { with(Expects::Python) } else { Belongs::Apart };
+        // What is chained to a trace says so before.
+        return if rooted && above.expects != Expects::PythonChain {
+            with(Expects::Python)
+        } else {
+            Belongs::Apart
+        };
     }
     if indented {
         return if above.stamped {
@@ -153,17 +163,42 @@ pub(super) fn opened_by(line: &str, stamped: bool) -> Expects {
     }
 }
 
+/// How bad a record is that states no level and is a failure that nobody caught, or holds a trace.
+pub(super) fn failure(text: &str, record: Above) -> Option<Level> {
+    let is_trace = matches!(
+        record.expects,
+        Expects::Frames | Expects::Python | Expects::PythonChain | Expects::Go | Expects::Node
+    );
+    if !is_trace {
+        return None;
+    }
+    if text.starts_with("panic: ") || text.starts_with("fatal error: ") || is_panic_of_rust(text) {
+        return Some(Level::Fatal);
+    }
+    let has_trace =
+        is_uncaught(text.split('\n').next().unwrap_or(text)) || memchr::memchr(b'\n', text.as_bytes()).is_some();
+    has_trace.then_some(Level::Error)
+}
+
 const TRACEBACK: &str = "Traceback (most recent call last):";
 
 /// A line without a time that is a record nevertheless.
 fn begins(line: &str) -> bool {
-    line.starts_with("panic: ")
+    is_of_journal(line)
+        || level::behind_program(line).is_some()
+        || line.starts_with("panic: ")
         || line.starts_with("fatal error: ")
         || is_uncaught(line)
         || is_panic_of_rust(line)
+        || is_source(line)
         || (line.starts_with("{\"") && line.ends_with('}'))
         || level::of_dotnet(line).is_some()
         || level::find(line, false).is_some()
+}
+
+/// `-- Boot 3f2a9c… --`: what journalctl says between entries.
+fn is_of_journal(line: &str) -> bool {
+    line.starts_with("-- ") && line.ends_with(" --")
 }
 
 fn is_panic_of_rust(line: &str) -> bool {
@@ -171,7 +206,10 @@ fn is_panic_of_rust(line: &str) -> bool {
 }
 
 fn is_uncaught(line: &str) -> bool {
-    line.starts_with("Exception in thread ") || line.starts_with("Unhandled exception. ")
+    line.starts_with("Exception in thread ")
+        || line.starts_with("Unhandled exception. ")
+        // `cart.rb:7:in 'pay': no cart (KeyError)`.
+        || (line.ends_with("Error)") || line.ends_with("Exception)")) && is_ruby(line)
 }
 
 /// `Nov 20, 2026 9:00:00 AM c.shop.Cart pay`.
@@ -268,7 +306,6 @@ fn of_goroutine(text: &str) -> bool {
         || text.starts_with("exit status ")
         || text.starts_with("[signal ")
         || text.starts_with("runtime stack:")
-        || text.starts_with("panic: ")
         || text.starts_with("[recovered]")
         || text.starts_with("...additional frames elided...")
     {

@@ -57,6 +57,31 @@ pub(super) fn before_colon(text: &str) -> Option<Found> {
     })
 }
 
+/// A level in small letters in a column of its own, as zap's console and Istio write it behind the time.
+pub(super) fn before_tab(text: &str) -> Option<Found> {
+    const LONGEST: usize = 11;
+    let near = text.as_bytes().get(..=LONGEST).unwrap_or(text.as_bytes());
+    let name = text.get(..memchr::memchr(b'\t', near)?)?;
+    let is_level = name.bytes().all(|byte| byte.is_ascii_lowercase());
+    Some(Found {
+        level: bracketed(name).filter(|_| is_level)?,
+        prefix: name.len(),
+    })
+}
+
+/// `nginx: [emerg] no such host`: a program that has no log yet, and what follows its name.
+pub(super) fn behind_program(text: &str) -> Option<(&str, &str)> {
+    const LONGEST: usize = 32;
+    let near = text.as_bytes().get(..LONGEST).unwrap_or(text.as_bytes());
+    let (program, rest) = text.split_at_checked(memchr::memchr(b':', near)?)?;
+    let rest = rest.strip_prefix(": ")?;
+    let is_program = program.len() >= 2
+        && program
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'-' | b'_'));
+    (is_program && rest.starts_with('[') && find(rest, false).is_some()).then_some((program, rest))
+}
+
 /// The levels of .NET's console: four letters, a category and the number of an event, and the message on the next
 /// line.
 pub(super) fn of_dotnet(line: &str) -> Option<Level> {
@@ -132,6 +157,11 @@ fn of_word(word: &str) -> Option<(Level, usize)> {
         b'[' => {
             let (inside, after) = word.get(1..)?.split_once(']')?;
             let name = inside.rsplit_once(':').map_or(inside, |(_, name)| name).trim();
+            // Apache has eight of them: `[rewrite:trace3]`.
+            let name = match name.strip_suffix(|last: char| ('1'..='8').contains(&last)) {
+                Some("trace") => "trace",
+                _ => name,
+            };
             let length = if name.len() == inside.trim().len() {
                 word.len() - after.len()
             } else {
@@ -155,6 +185,8 @@ fn of_word(word: &str) -> Option<(Level, usize)> {
                 [] => length,
                 [b':' | b',' | b'|', ..] => length + 1,
                 [b']', ..] => 0,
+                // `WARN[0012]` of logrus on a terminal.
+                [b'[', seconds @ .., b']'] if seconds.iter().all(u8::is_ascii_digit) => word.len(),
                 // `INFO/MainProcess` of Celery.
                 [b'/', b'A'..=b'Z', ..] => 0,
                 _ => return None,

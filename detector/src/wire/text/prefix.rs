@@ -14,20 +14,30 @@ pub(in crate::wire) struct Parts<'a> {
     /// The start of the message where the time stands in its middle, as in access logs.
     pub(in crate::wire) before: &'a str,
     pub(in crate::wire) message: &'a str,
+    /// Whether the level is only a word in small letters at the start, which counts where nothing else tells one.
+    pub(in crate::wire) guessed: bool,
     /// Whether it begins with what only the first line of a record has: a time or a priority.
     pub(super) stamped: bool,
 }
 
+impl<'a> Parts<'a> {
+    /// A text that says nothing about itself.
+    pub(in crate::wire) fn of_message(message: &'a str) -> Self {
+        Parts {
+            time: None,
+            level: None,
+            service: None,
+            before: "",
+            message,
+            guessed: false,
+            stamped: false,
+        }
+    }
+}
+
 /// Takes a line apart; further lines behind it stay in the message.
 pub(in crate::wire) fn read(text: &str, year: i16) -> Parts<'_> {
-    let mut parts = Parts {
-        time: None,
-        level: None,
-        service: None,
-        before: "",
-        message: text,
-        stamped: false,
-    };
+    let mut parts = Parts::of_message(text);
     let priority = syslog::priority(text);
     if let Some((priority, rest)) = priority {
         parts.level = Some(level::of_priority(priority));
@@ -53,6 +63,7 @@ pub(in crate::wire) fn read(text: &str, year: i16) -> Parts<'_> {
                 .and_then(|(_, line)| level::find(line, false));
         }
         program(stamp.layout, priority.is_some(), &mut parts);
+        of_klog(year, &mut parts);
     } else if let Some((before, time, after)) = stamp::within(text) {
         parts.time = Some(time);
         parts.before = before;
@@ -67,6 +78,12 @@ pub(in crate::wire) fn read(text: &str, year: i16) -> Parts<'_> {
         {
             parts.service = Some(program);
             parts.message = message.trim_start();
+        } else if priority.is_none()
+            && parts.time.is_none()
+            && let Some((program, rest)) = level::behind_program(text)
+        {
+            parts.service = Some(program);
+            parts.message = rest;
         }
     }
     let after_time = parts.time.is_some() || priority.is_some();
@@ -83,11 +100,20 @@ pub(in crate::wire) fn read(text: &str, year: i16) -> Parts<'_> {
         && (parts.level.is_none() || parts.level == Some(found.level))
     {
         parts.level = Some(found.level);
+        parts.guessed = !parts.stamped && level::find(first_line(parts.message), false).is_none();
         if found.prefix > 0 && of_second_line.is_none() {
-            let rest = parts.message.get(found.prefix..).unwrap_or_default();
+            let (said, rest) = parts
+                .message
+                .split_at_checked(found.prefix)
+                .unwrap_or((parts.message, ""));
             let message = without_separator(rest);
             // Ruby's logger has the name of a program there, or none.
             parts.message = message.strip_prefix("-- : ").unwrap_or(message);
+            if parts.service.is_none() {
+                parts.service = service::behind_level(said, rest, text.starts_with('['));
+            }
+        } else if parts.service.is_none() && parts.stamped {
+            parts.service = service::before_level(parts.message);
         }
     }
     parts
@@ -105,6 +131,17 @@ pub(super) fn is_stamped(line: &str, year: i16) -> bool {
                 || stamp::within(line).is_some()
                 || is_behind(line, year)
         }
+    }
+}
+
+/// klog's level and time behind those of a runtime or of syslog, whose time counts.
+fn of_klog(year: i16, parts: &mut Parts<'_>) {
+    if parts.level.is_none()
+        && let [b'I' | b'W' | b'E' | b'F', b'0'..=b'9', ..] = parts.message.as_bytes()
+        && let Some(stamp) = stamp::leading(parts.message.as_bytes(), year)
+    {
+        parts.level = stamp.level;
+        parts.message = rest_of(parts.message, &stamp).trim_start();
     }
 }
 
@@ -132,10 +169,12 @@ fn find(parts: &Parts<'_>, is_program: bool, behind_clock: Option<&str>) -> Opti
         return Some(found);
     }
     if after_time {
-        return level::before_colon(line).map(|found| level::Found {
-            // Behind a program it is the program's own text.
-            prefix: if is_program { 0 } else { found.prefix },
-            ..found
+        return level::before_tab(line).or_else(|| {
+            level::before_colon(line).map(|found| level::Found {
+                // Behind a program it is the program's own text.
+                prefix: if is_program { 0 } else { found.prefix },
+                ..found
+            })
         });
     }
     if let Some(rest) = behind_clock {
@@ -144,7 +183,7 @@ fn find(parts: &Parts<'_>, is_program: bool, behind_clock: Option<&str>) -> Opti
     let of_line = if line.starts_with("panic: ") {
         Some(Level::Fatal)
     } else {
-        level::of_dotnet(line)
+        level::of_dotnet(line).or_else(|| level::before_colon(line).map(|found| found.level))
     };
     of_line.map(|level| level::Found { level, prefix: 0 })
 }

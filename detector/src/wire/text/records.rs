@@ -63,6 +63,8 @@ struct Record {
     first: u64,
     last: u64,
     lines: u64,
+    /// How many of its lines go on in the middle of the one before.
+    splits: u64,
     blanks: u64,
     /// The next line goes on where the last one stopped.
     partial: bool,
@@ -122,10 +124,17 @@ impl Records {
             && record.stage == Stage::Open
         {
             record.go_on(number, "", bare.text, bare.partial);
+            record.splits += 1;
             return;
         }
         if text.is_empty() && !bare.partial {
-            self.blank(at, each);
+            if self.layers == Layers::Syslog && bare.text.len() < line.len() {
+                // The header says that there is a message, and when.
+                self.end(at, clock, each);
+                self.empty(&bare, clock, each);
+            } else {
+                self.blank(at, each);
+            }
             return;
         }
         if self.layers == Layers::Exchanges
@@ -240,6 +249,18 @@ impl Records {
         }
     }
 
+    /// Hands on a record that has a header and no text.
+    fn empty(&mut self, bare: &Bare<'_>, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
+        self.events += 1;
+        let outer = Outer {
+            time: bare.time,
+            level: bare.level,
+            service: bare.service.or(self.service.as_deref()),
+            ..Outer::default()
+        };
+        log(&Parts::of_message(""), &outer, &mut self.joined, clock, each);
+    }
+
     fn go_on(
         &mut self,
         at: usize,
@@ -331,9 +352,9 @@ impl Records {
         let said = (!record.service.is_empty()).then_some(record.service.as_str());
         let outer = Outer {
             time: record.time,
-            level: record.level,
+            level: record.level.or_else(|| join::failure(&record.text, record.above)),
             service: said.or(self.service.as_deref()),
-            session: None,
+            ..Outer::default()
         };
         if self.layers == Layers::Text {
             let text = record.text.as_str();
@@ -379,6 +400,7 @@ impl Record {
         self.first = number;
         self.last = number;
         self.lines = 1;
+        self.splits = 0;
         self.blanks = 0;
         self.partial = bare.partial;
         self.stage = Stage::Open;
@@ -406,7 +428,7 @@ impl Record {
     }
 
     fn expects_more(&self) -> bool {
-        self.partial || self.lines > 1 || self.above.expects != join::Expects::Nothing
+        self.partial || self.lines > self.splits + 1 || self.above.expects != join::Expects::Nothing
     }
 
     fn can_go_on(&self, events: u64) -> bool {
@@ -458,6 +480,7 @@ impl Spans {
             service: self.service.and_then(part),
             before: part(self.before).unwrap_or_default(),
             message: text.get(self.message..).unwrap_or_default(),
+            guessed: false,
             stamped: true,
         }
     }

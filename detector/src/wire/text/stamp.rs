@@ -32,6 +32,9 @@ pub(in crate::wire) fn leading(line: &[u8], year: i16) -> Option<Stamp<'_>> {
     let mut cursor = Cursor(line);
     // Logs of supercomputers have a dash for "no alert" before the Unix time.
     let dash = cursor.literal(b"- ").is_some();
+    if let Some(stamp) = nest(cursor) {
+        return Some(stamp);
+    }
     let bracket = !dash && cursor.byte(b'[').is_some();
     let quote = !bracket && !dash && key(&mut cursor) && cursor.byte(b'"').is_some();
     let mut stamp = match cursor.0 {
@@ -359,6 +362,29 @@ fn ruby(mut cursor: Cursor<'_>) -> Option<Stamp<'_>> {
         time,
         rest: cursor.0,
         level: None,
+        layout: Layout::Other,
+    })
+}
+
+/// `[Nest] 17  - 11/20/2026, 9:00:10 PM     LOG `: what it calls a log is an information.
+fn nest(mut cursor: Cursor<'_>) -> Option<Stamp<'_>> {
+    cursor.literal(b"[Nest] ")?;
+    cursor.run_of_digits()?;
+    cursor.spaces()?;
+    cursor.literal(b"- ")?;
+    let month = cursor.digits(2)?;
+    cursor.byte(b'/')?;
+    let day = cursor.digits(2)?;
+    cursor.byte(b'/')?;
+    let year = cursor.digits(4)?;
+    cursor.literal(b", ")?;
+    let clock = cursor.clock_of_twelve()?;
+    let mut log = cursor;
+    let level = log.spaces().and_then(|()| log.literal(b"LOG ")).map(|()| Level::Info);
+    Some(Stamp {
+        time: time::moment(time::date(year, month, day)?, clock, 0)?,
+        rest: if level.is_some() { log.0 } else { cursor.0 },
+        level,
         layout: Layout::Other,
     })
 }

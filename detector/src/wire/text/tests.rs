@@ -289,7 +289,7 @@ fn levels() {
 #[test]
 fn lines_without_a_time() {
     each(&[
-        ("error: disk full", "1970-01-01T00:00:00Z -: error: disk full"),
+        ("error: disk full", "1970-01-01T00:00:00Z error: error: disk full"),
         ("ERROR: disk full", "1970-01-01T00:00:00Z error: disk full"),
         ("ERROR:root:disk full", "1970-01-01T00:00:00Z error: root:disk full"),
         ("[warn] disk full", "1970-01-01T00:00:00Z warn: disk full"),
@@ -364,4 +364,93 @@ fn the_year_is_the_inputs() {
         rows(&input, b"Nov 20 09:00:00 db01 cart: x"),
         ["1999-11-20T09:00:00Z {service=cart} -: x"]
     );
+}
+
+#[test]
+fn levels_and_loggers_of_libraries() {
+    each(&[
+        // zap's console
+        (
+            "2026-11-20T09:00:00Z\tinfo\txds\tup",
+            "2026-11-20T09:00:00Z info: xds\tup",
+        ),
+        // Apache
+        (
+            "[Fri Nov 20 09:00:04 2026] [rewrite:trace3] [pid 44] up",
+            "2026-11-20T09:00:04Z trace: [rewrite:trace3] [pid 44] up",
+        ),
+        // NestJS
+        (
+            "[Nest] 17  - 11/20/2026, 9:00:10 PM     LOG [Factory] up",
+            "2026-11-20T21:00:10Z info: [Factory] up",
+        ),
+        (
+            "nginx: [emerg] no host",
+            "1970-01-01T00:00:00Z {service=nginx} fatal: no host",
+        ),
+        // The name of a logger is a service where it is a word alone.
+        (
+            "2026-11-20 09:00:00,123 - orders - INFO - up",
+            "2026-11-20T09:00:00.123Z {service=orders} info: orders - INFO - up",
+        ),
+        (
+            "2026-11-20 09:00:00,123 - shop.orders - INFO - up",
+            "2026-11-20T09:00:00.123Z info: shop.orders - INFO - up",
+        ),
+        (
+            "CRITICAL:billing:gone",
+            "1970-01-01T00:00:00Z {service=billing} fatal: billing:gone",
+        ),
+        ("ERROR: billing: gone", "1970-01-01T00:00:00Z error: billing: gone"),
+        (
+            "2026-11-20 09:00:00 | WARN | checkout | main | slow",
+            "2026-11-20T09:00:00Z {service=checkout} warn: checkout | main | slow",
+        ),
+        (
+            "[2026-11-20T09:00:00Z] [WARN] mailer - slow",
+            "2026-11-20T09:00:00Z {service=mailer} warn: mailer - slow",
+        ),
+        (
+            "2026-11-20T09:00:00Z WARN timeout - again",
+            "2026-11-20T09:00:00Z warn: timeout - again",
+        ),
+        (
+            "W, [2026-11-20T09:00:06.3 #17]  WARN -- checkout: old",
+            "2026-11-20T09:00:06.3Z {service=checkout} warn: -- checkout: old",
+        ),
+        (
+            "2026-11-20 09:00:12 [info     ] finished               [orders] code=200",
+            "2026-11-20T09:00:12Z {service=orders} info: finished               [orders] code=200",
+        ),
+    ]);
+}
+
+#[test]
+fn what_nobody_caught_is_a_failure() {
+    for (text, level) in [
+        (
+            "Traceback (most recent call last):\n  File \"a.py\", line 1, in f\nValueError: x",
+            "error",
+        ),
+        (
+            "Exception in thread \"main\" java.lang.Error\n\tat c.Cart.pay(Cart.java:7)",
+            "error",
+        ),
+        (
+            "/app/cart.rb:7:in 'pay': no cart (KeyError)\n\tfrom /app/run:3:in '<main>'",
+            "error",
+        ),
+        (
+            "/app/cart.js:7\n    throw x;\n    ^\n\nError: x\n    at y (/app/cart.js:7:1)\n}",
+            "error",
+        ),
+        ("panic: no cart\n\ngoroutine 1 [running]:\nmain.main()", "fatal"),
+        ("thread 'main' panicked at src/main.rs:7:5:\nno cart", "fatal"),
+    ] {
+        let expected = format!("1970-01-01T00:00:00Z {level}: {text}");
+        let read = rows(&input(), text.as_bytes());
+        assert_eq!(read.first(), Some(&expected));
+        assert!(read.iter().skip(1).all(|row| row == "continues"), "{read:?}");
+    }
+    each(&[("/app/cart.js:7", "1970-01-01T00:00:00Z -: /app/cart.js:7")]);
 }
