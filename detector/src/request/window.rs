@@ -149,6 +149,9 @@ pub(super) struct Sums {
     pub(super) client_slots: f64,
     pub(super) timed: f64,
     pub(super) slow: f64,
+    /// All that were slow, without a bound for a slot: a bound weighs more, the more requests a slot has, so that
+    /// shares of a route and of a site compare only without it.
+    pub(super) all_slow: f64,
     pub(super) slow_expected: f64,
     pub(super) slow_slots: f64,
     pub(super) z: f64,
@@ -177,6 +180,7 @@ impl Sums {
         self.timed += f64::from(slot.timed);
         let expected = f64::from(slot.slow_expected);
         self.slow += f64::from(slot.slow).min(expected + MOST_OF_A_SLOT * libm::sqrt(expected.max(0.0)) + 1.0);
+        self.all_slow += f64::from(slot.slow);
         self.slow_expected += f64::from(slot.slow_expected);
         self.slow_slots += f64::from(u8::from(slot.slow > 0));
         self.z += bounded(slot.z, slot.timed);
