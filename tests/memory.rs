@@ -256,7 +256,12 @@ fn sites_of_endless_paths_and_clients() {
         for n in 0..250_000_u64 {
             watch.time += i64::from(n % 60 == 0);
             let service = (n % 2).to_string();
-            let path = format!("/{}/{}/x", letters(random.below(190)), words(&mut random, 8));
+            let path = format!(
+                "/{}/{}/{}",
+                letters(random.below(190)),
+                words(&mut random, 8),
+                words(&mut random, 8)
+            );
             if n % 3 == 0 {
                 let client = format!("{:0200}", random.below(100));
                 watch.request(

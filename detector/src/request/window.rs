@@ -191,3 +191,76 @@ impl Sums {
         self.size_ratio += f64::from(slot.size_ratio);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(requests: u32, server_errors: u32) -> Slot {
+        Slot {
+            requests,
+            server_errors,
+            ..Slot::default()
+        }
+    }
+
+    fn ring(slots: impl IntoIterator<Item = Slot>) -> Ring {
+        let mut ring = Ring::default();
+        for slot in slots {
+            ring.push(slot);
+        }
+        ring
+    }
+
+    #[test]
+    fn windows_end_now_and_need_their_whole_length() {
+        let ring = ring((0..13).map(|n| slot(n, 0)));
+        let [minute, two, five, ten] = ring.windows(&[]);
+        assert_eq!(minute.unwrap().requests, f64::from(7 + 8 + 9 + 10 + 11 + 12));
+        assert_eq!(two.unwrap().requests, f64::from((1..13).sum::<u32>()));
+        assert_eq!((five, ten), (None, None));
+    }
+
+    #[test]
+    fn a_younger_member_is_taken_away_from_the_end() {
+        let group = ring((0..60).map(|_| slot(10, 4)));
+        let member = ring((0..3).map(|_| slot(4, 4)));
+        let [minute, .., ten] = group.windows(&[&member]);
+        let (minute, ten) = (minute.unwrap(), ten.unwrap());
+        assert_eq!(
+            (minute.requests, minute.server_errors, minute.server_slots),
+            (48.0, 12.0, 3.0)
+        );
+        assert_eq!((ten.requests, ten.server_errors), (588.0, 228.0));
+    }
+
+    #[test]
+    fn what_is_ten_minutes_old_is_handed_on() {
+        let mut ring = ring((0..KEPT as u32).map(|n| slot(n, 0)));
+        assert_eq!(ring.oldest().map(|slot| slot.requests), Some(0));
+        assert_eq!(ring.push(slot(99, 0)).map(|slot| slot.requests), Some(0));
+        assert!(!ring.is_idle());
+        (0..KEPT).for_each(|_| {
+            ring.push(slot(0, 0));
+        });
+        assert!(ring.is_idle());
+    }
+
+    /// One slot, however bad, moves a window only so far; shares are told as they are.
+    #[test]
+    fn one_slot_does_not_make_a_window() {
+        let bad = Slot {
+            requests: 100,
+            timed: 100,
+            slow: 100,
+            slow_expected: 5.0,
+            z: 400.0,
+            ..Slot::default()
+        };
+        let mut sums = Sums::default();
+        sums.add(&bad);
+        assert_eq!(sums.z, 30.0);
+        assert!(sums.slow < 13.0);
+        assert_eq!(sums.all_slow, 100.0);
+    }
+}
