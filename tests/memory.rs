@@ -256,12 +256,9 @@ fn sites_of_endless_paths_and_clients() {
         for n in 0..250_000_u64 {
             watch.time += i64::from(n % 60 == 0);
             let service = (n % 2).to_string();
-            let path = format!(
-                "/{}/{}/{}",
-                letters(random.below(190)),
-                words(&mut random, 8),
-                words(&mut random, 8)
-            );
+            // Names until there is no room for names, and then what has none below each of them.
+            let (first, second) = (letters(random.below(198)), letters(random.below(40)));
+            let path = format!("/{first}/{second}/{}", words(&mut random, 8));
             if n % 3 == 0 {
                 let client = format!("{:0200}", random.below(100));
                 watch.request(
