@@ -15,8 +15,8 @@ use std::cell::Cell;
 
 use random::Random;
 use watchpost_detector::{
-    Config, Detector, Event, FeedbackLabel, Fingerprint, Finite, Label, Level, LogRecord, Report, Sample, Subject,
-    Timestamp, Value, footprint,
+    Config, Detector, Event, FeedbackLabel, Fingerprint, Finite, Label, Level, LogRecord, Report, Request, Sample,
+    Subject, Timestamp, Value, footprint,
 };
 
 struct Counting;
@@ -59,6 +59,8 @@ static ALLOCATOR: Counting = Counting;
 const SERIES: u32 = 60;
 const METRICS: u32 = 240;
 const TEMPLATES: u32 = 200;
+const ROUTES: u32 = 40;
+const OF_REQUESTS: [&str; 3] = ["routes", "upstreams", "sites"];
 
 #[test]
 fn every_event_a_new_subject() {
@@ -216,6 +218,67 @@ fn sessions_without_end() {
     });
 }
 
+/// A million paths, clients, upstreams and hosts, each of them once.
+#[test]
+fn every_request_a_new_route_of_a_new_upstream_of_a_new_site() {
+    let long = "z".repeat(2_000);
+    hostile(&OF_REQUESTS, 100_000, |watch, n| {
+        watch.time += i64::from(n % 8 == 0);
+        let name = format!("/{long}{n}");
+        watch.request(&[("service", &name)], &name, None, &name, &name, 500);
+    });
+}
+
+/// All that a route and an upstream can keep: names and values of all sizes, and every one an alarm if it can be.
+#[test]
+fn requests_that_fill_everything_that_can_be_kept_of_them() {
+    let mut random = Random::new(9);
+    let labels: Vec<(String, String)> = (0..40)
+        .map(|n| (format!("{n}{}", "l".repeat(400)), "v".repeat(400)))
+        .collect();
+    let labels: Vec<(&str, &str)> = labels.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect();
+    hostile(&["routes", "upstreams"], 60_000, |watch, n| {
+        watch.time += i64::from(n % 20 == 0);
+        let route = format!("{}{}", random.below(u64::from(ROUTES)), "r".repeat(400));
+        let trouble = (watch.time / 1_200) % 2 == 1;
+        let status = if trouble && n % 3 == 0 { 503 } else { 200 };
+        watch.request(&labels, "/", Some(&route), &route, "192.0.2.1", status);
+    });
+}
+
+/// A site remembers paths that exist, and clients that ask for others.
+#[test]
+fn sites_of_endless_paths_and_clients() {
+    let bounds = r#"{"false_alarms_per_day": 1000, "bounds": {"max_routes": 2}}"#;
+    let config = Config::from_json(bounds).unwrap();
+    let mut random = Random::new(10);
+    let held = held(&config, |watch| {
+        for n in 0..250_000_u64 {
+            watch.time += i64::from(n % 60 == 0);
+            let service = (n % 2).to_string();
+            // Names until there is no room for names, and then what has none below each of them.
+            let (first, second) = (letters(random.below(198)), letters(random.below(40)));
+            let path = format!("/{first}/{second}/{}", words(&mut random, 8));
+            if n % 3 == 0 {
+                let client = format!("{:0200}", random.below(100));
+                watch.request(
+                    &[("service", &service)],
+                    &format!("/{n}.php{path}"),
+                    None,
+                    "u",
+                    &client,
+                    404,
+                );
+            } else {
+                watch.request(&[("service", &service)], &path, None, "u", "c", 200);
+            }
+        }
+    });
+    let allowed = total(&config, &OF_REQUESTS);
+    println!("sites: {held} bytes, {allowed} allowed");
+    assert!(held <= allowed, "{held} bytes are held, and {allowed} allowed");
+}
+
 #[test]
 fn answers_to_everything() {
     let config = config();
@@ -287,6 +350,30 @@ fn ordinary_use_needs_what_the_footprint_says() {
             }
         })
     };
+    // Three hours of routes of an upstream, of upstreams of a site, and of sites, two requests a second each.
+    let requests = |sites: u64, upstreams: u64, routes: u64| {
+        let mut random = Random::new(11);
+        let routes: Vec<(String, String, String)> = (0..sites)
+            .flat_map(|site| (0..upstreams).map(move |upstream| (site, upstream)))
+            .flat_map(|(site, upstream)| (0..routes).map(move |route| (site, upstream, route)))
+            .map(|(site, upstream, route)| (format!("service-{site}"), format!("cluster-{upstream}"), letters(route)))
+            .collect();
+        held(&Config::default(), |watch| {
+            for second in 0..3 * 3_600 {
+                watch.time = second;
+                for (site, upstream, route) in &routes {
+                    let path = format!("/api/{upstream}/{route}/{}", random.below(100_000));
+                    let client = format!("192.0.2.{}", random.below(250));
+                    let status = [200, 200, 200, 404][random.below(4) as usize];
+                    watch.request(&[("service", site)], &path, None, upstream, &client, status);
+                }
+            }
+        })
+    };
+    let of_route = (requests(1, 1, 9) - requests(1, 1, 1)) / 8;
+    let of_upstream = (requests(1, 9, 1) - requests(1, 1, 1)) / 8 - of_route;
+    let of_site = (requests(5, 1, 1) - requests(1, 1, 1)) / 4 - of_route - of_upstream;
+    println!("ordinary use, in bytes: route {of_route}, upstream {of_upstream}, site {of_site}");
     let of_metric = (rows(12, 9) - rows(12, 1)) / (12 * 8);
     let of_series = (rows(24, 1) - rows(12, 1)) / 12 - of_metric;
     let of_template = (lines(1, 400) - lines(1, 100)) / 300;
@@ -301,6 +388,9 @@ fn ordinary_use_needs_what_the_footprint_says() {
         ("metrics", of_metric),
         ("templates", of_template),
         ("sessions", of_session),
+        ("routes", of_route),
+        ("upstreams", of_upstream),
+        ("sites", of_site),
     ] {
         let parts = footprint(&Config::default());
         let part = parts.iter().find(|part| part.name.contains(name)).unwrap();
@@ -361,7 +451,8 @@ fn config() -> Config {
     let text = format!(
         r#"{{
             "false_alarms_per_day": 1000,
-            "bounds": {{"max_series": {SERIES}, "max_metrics": {METRICS}, "max_templates": {TEMPLATES}}}
+            "bounds": {{"max_series": {SERIES}, "max_metrics": {METRICS}, "max_templates": {TEMPLATES},
+                "max_routes": {ROUTES}}}
         }}"#
     );
     Config::from_json(&text).unwrap()
@@ -379,6 +470,7 @@ struct Watch {
     detector: Detector,
     time: i64,
     reports: Vec<Report>,
+    asked: u64,
 }
 
 impl Watch {
@@ -387,6 +479,7 @@ impl Watch {
             detector: Detector::new(config.clone()),
             time: 0,
             reports: Vec::new(),
+            asked: 0,
         }
     }
 
@@ -418,6 +511,36 @@ impl Watch {
             fields: &[],
         };
         self.detector.observe(&Event::Log(record), &mut self.reports);
+        self.reports = Vec::new();
+    }
+
+    fn request(
+        &mut self,
+        labels: &[(&str, &str)],
+        path: &str,
+        route: Option<&str>,
+        upstream: &str,
+        client: &str,
+        status: u16,
+    ) {
+        let (mut labels, time) = (named(labels), self.now());
+        // Durations and sizes of all orders, so that there is nothing that a distribution does not have.
+        let size = [1e-3, 0.3, 2.0, 17.0, 400.0, 9e3, 1e6, 1e9][(self.asked % 8) as usize];
+        self.asked += 1;
+        let request = Request {
+            time,
+            subject: Subject::new(&mut labels),
+            method: Some("GET"),
+            path: Some(path),
+            route,
+            upstream: Some(upstream),
+            client: Some(client),
+            status: Some(status),
+            duration: Finite::new(size),
+            bytes: Finite::new(size),
+            flags: None,
+        };
+        self.detector.observe(&Event::Request(request), &mut self.reports);
         self.reports = Vec::new();
     }
 

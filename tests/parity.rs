@@ -58,6 +58,20 @@ fn a_world_that_does_not_fit_is_the_same_in_native_and_wasm() {
     );
 }
 
+/// PLACE FOR REQUESTS: the readers of this tree cannot read requests from bytes yet, and the engines share nothing but
+/// bytes. As soon as they can, this test fails; then they belong into the corpus, as `simulate` writes it
+/// (`RequestForm::EnvoyJson`), with the ticks that `same` adds.
+#[test]
+fn requests_cannot_be_compared_yet() {
+    let exchange = r#"{"timestamp":"2026-11-20T09:00:00Z","method":"GET","path":"/a","status":200,"duration_ms":4}"#;
+    let mut engine = Engine::open(&Choice::Native, Limits::default(), "", None).unwrap();
+    engine.begin(&Input::new(Format::Ndjson)).unwrap();
+    let mut out = Vec::new();
+    engine.push(format!("{exchange}\n").as_bytes(), &mut out).unwrap();
+    engine.finish(&mut out).unwrap();
+    assert_eq!(engine.status().unwrap().routes, 0, "requests are read: compare them");
+}
+
 fn same_world(document: &str) -> Status {
     let mut world = World::new(20_261_120);
     same("a lively world", document, events(), |bytes| {

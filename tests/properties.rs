@@ -3,6 +3,8 @@
 
 #[path = "properties/episodes.rs"]
 mod episodes;
+#[path = "properties/exchange.rs"]
+mod exchange;
 #[path = "properties/frozen.rs"]
 mod frozen;
 #[path = "properties/identity.rs"]
@@ -12,6 +14,8 @@ mod numbers;
 #[path = "quality/random.rs"]
 #[allow(dead_code, reason = "shared with the other tests, of which each needs a part")]
 mod random;
+#[path = "properties/requests.rs"]
+mod requests;
 #[path = "properties/snapshots.rs"]
 mod snapshots;
 #[path = "properties/times.rs"]

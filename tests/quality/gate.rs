@@ -1,10 +1,11 @@
 //! Judges alarms by the truth. It knows nothing of the detector, so that it can be tried on detectors that are
 //! none.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::Expected;
-use super::stream::{HOUR, MINUTE, Stream};
+use super::stream::{HOUR, MINUTE, Stream, Trouble};
 
 /// One alarm: the onset of an episode.
 #[derive(Debug, Clone, PartialEq)]
@@ -12,7 +13,7 @@ pub(crate) struct Alarm {
     /// Seconds from the start.
     pub(crate) time: i64,
     /// Whom and what it names; a detector that names nothing is taken to mean the right one.
-    pub(crate) service: Option<String>,
+    pub(crate) subject: Option<BTreeMap<String, String>>,
     pub(crate) metrics: Option<Vec<String>>,
 }
 
@@ -20,9 +21,31 @@ impl Alarm {
     pub(crate) fn at(time: i64) -> Self {
         Alarm {
             time,
-            service: None,
+            subject: None,
             metrics: None,
         }
+    }
+}
+
+/// Labels of subjects that requests give alarms of their own.
+const OF_REQUESTS: [&str; 3] = ["route", "upstream", "client"];
+
+impl Alarm {
+    /// Whether it names the one who is at fault, and what is wrong.
+    pub(crate) fn names(&self, trouble: &Trouble) -> bool {
+        let subject = self.subject.as_ref();
+        let service = trouble.service.zip(subject.and_then(|subject| subject.get("service")));
+        let only = trouble.only.zip(subject).is_none_or(|(only, subject)| {
+            let truth = |label: &str| only.iter().find(|(name, _)| *name == label).map(|(_, value)| *value);
+            let named = |label: &str| subject.get(label).map(String::as_str);
+            OF_REQUESTS.iter().all(|label| truth(label) == named(label))
+        });
+        let metrics = self.metrics.iter().flatten();
+        service.is_none_or(|(truth, named)| truth == named)
+            && only
+            && (trouble.metrics.is_empty()
+                || self.metrics.is_none()
+                || metrics.into_iter().any(|name| trouble.metrics.contains(&name.as_str())))
     }
 }
 
@@ -50,13 +73,7 @@ impl Outcome {
         for alarm in alarms {
             match &stream.trouble {
                 Some(trouble) if trouble.holds(alarm.time) => {
-                    let service = trouble.service.zip(alarm.service.as_deref());
-                    let metrics = alarm.metrics.iter().flatten();
-                    let named = service.is_none_or(|(truth, named)| truth == named)
-                        && (trouble.metrics.is_empty()
-                            || alarm.metrics.is_none()
-                            || metrics.into_iter().any(|name| trouble.metrics.contains(&name.as_str())));
-                    if named {
+                    if alarm.names(trouble) {
                         outcome.delay.get_or_insert(alarm.time - trouble.from);
                     }
                 }

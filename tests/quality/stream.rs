@@ -1,6 +1,9 @@
-//! What a case is made of: NDJSON as a program would send it, and the truth about it.
+//! What a case is made of: NDJSON as a program would send it, or requests that a detector sees as they are made, and
+//! the truth about it.
 
 use std::fmt::Write;
+
+use watchpost_detector::{Config, Detector, Event, Report, Request, Timestamp};
 
 use super::random::Random;
 
@@ -22,6 +25,9 @@ pub(crate) struct Stream {
     pub(crate) known_from: i64,
     /// Where in the text the detector is told to learn no more.
     pub(crate) frozen_from: Option<usize>,
+    /// Who sees the requests, and what it has said of them.
+    pub(crate) watch: Option<Box<Detector>>,
+    pub(crate) reports: Vec<Report>,
 }
 
 /// When something is wrong, in seconds from the start, and whom an alarm has to name.
@@ -32,6 +38,8 @@ pub(crate) struct Trouble {
     pub(crate) service: Option<&'static str>,
     /// Metrics of which an explanation has to name one; none where any will do.
     pub(crate) metrics: &'static [&'static str],
+    /// The route, upstream or client of requests that it has to name, and no other of them.
+    pub(crate) only: Option<&'static [(&'static str, &'static str)]>,
 }
 
 impl Stream {
@@ -43,6 +51,8 @@ impl Stream {
             trouble: None,
             known_from: 0,
             frozen_from: None,
+            watch: None,
+            reports: Vec::new(),
         }
     }
 
@@ -58,6 +68,7 @@ impl Stream {
             to: from + seconds,
             service: None,
             metrics: &[],
+            only: None,
         };
         self.trouble = Some(trouble);
         trouble
@@ -67,6 +78,13 @@ impl Stream {
     pub(crate) fn names(&mut self, service: Option<&'static str>, metrics: &'static [&'static str]) {
         if let Some(trouble) = &mut self.trouble {
             (trouble.service, trouble.metrics) = (service, metrics);
+        }
+    }
+
+    /// Says which of route, upstream and client an alarm has to name, and that it may name no other.
+    pub(crate) fn names_only(&mut self, only: &'static [(&'static str, &'static str)]) {
+        if let Some(trouble) = &mut self.trouble {
+            trouble.only = Some(only);
         }
     }
 
@@ -97,6 +115,26 @@ impl Stream {
         let _ = writeln!(self.text, ",\"session\":\"{session}\",\"message\":\"{message}\"}}");
     }
 
+    /// Shows a request to the detector. Of each second one is remembered.
+    pub(crate) fn request(&mut self, time: i64, request: &Request<'_>) {
+        if self.times.last() != Some(&time) {
+            self.times.push(time);
+        }
+        let watch = self.watch.get_or_insert_with(new);
+        watch.observe(&Event::Request(*request), &mut self.reports);
+    }
+
+    /// Time goes on, whether or not requests come.
+    pub(crate) fn tick(&mut self, time: i64) {
+        self.times.push(time);
+        let watch = self.watch.get_or_insert_with(new);
+        watch.tick(Self::moment(time + 1), &mut self.reports);
+    }
+
+    pub(crate) fn moment(time: i64) -> Timestamp {
+        Timestamp::from_seconds(START + time)
+    }
+
     fn open(&mut self, time: i64, service: &str) {
         self.times.push(time);
         let _ = write!(self.text, "{{\"time\":{},\"service\":\"{service}\"", START + time);
@@ -107,6 +145,10 @@ impl Stream {
         let last = self.times.iter().max().copied().unwrap_or(0);
         (last - self.known_from) as f64 / DAY as f64
     }
+}
+
+fn new() -> Box<Detector> {
+    Box::new(Detector::new(Config::default()))
 }
 
 impl Trouble {

@@ -213,3 +213,58 @@ impl Client {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One client asks for so many paths.
+    fn ask(clients: &mut Clients, key: u64, paths: u64) {
+        for path in 0..paths {
+            clients.observe(key, "192.0.2.1", path * 0x9e37_79b9);
+        }
+    }
+
+    fn scan_of(clients: &Clients, key: u64) -> Option<Scan> {
+        let at = clients.watched.iter().position(|client| client.key == key)?;
+        clients.look().find(|(place, _)| *place == at)?.1
+    }
+
+    #[test]
+    fn a_scan_is_many_paths_and_not_many_requests() {
+        let mut clients = Clients::new();
+        ask(&mut clients, 1, 40);
+        for _ in 0..40 {
+            clients.observe(2, "192.0.2.2", 7);
+        }
+        let scan = scan_of(&clients, 1).unwrap();
+        assert!((30.0..=40.0).contains(&scan.paths), "{scan:?}");
+        assert!(scan.surprise > 6.0, "{scan:?}");
+        assert_eq!(scan_of(&clients, 2), None);
+        let most = scan.most_below(6.0);
+        assert!(scan.rate.at_least(most, WINDOW as f64) < 6.0);
+        assert!(scan.rate.at_least(most + 1.0, WINDOW as f64) >= 6.0);
+    }
+
+    #[test]
+    fn what_a_scan_asks_for_is_not_learned_and_is_forgotten_after_two_minutes() {
+        let mut clients = Clients::new();
+        ask(&mut clients, 1, 40);
+        for slot in 1..=2 * WINDOW {
+            clients.close_slot(slot % 6 == 0, None);
+        }
+        assert_eq!(clients.events, 0.0);
+        assert!(clients.watched.is_empty());
+    }
+
+    #[test]
+    fn of_too_many_clients_those_that_ask_most_are_kept() {
+        let mut clients = Clients::new();
+        ask(&mut clients, u64::MAX, 30);
+        for key in 0..10 * MOST_CLIENTS as u64 {
+            ask(&mut clients, key, 1);
+        }
+        assert_eq!(clients.watched.len(), MOST_CLIENTS);
+        assert!(scan_of(&clients, u64::MAX).is_some());
+    }
+}

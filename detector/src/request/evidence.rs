@@ -63,7 +63,7 @@ impl Evidence {
         let enough = |count: f64| (count >= LEAST_OF_REST).then_some(count);
         Some(match (self.family, self.kind) {
             (Family::Latency, Kind::Latency) => rest.ratio / enough(rest.timed)?,
-            (Family::Latency, _) => (rest.slow - rest.slow_expected) / enough(rest.timed)?,
+            (Family::Latency, _) => (rest.all_slow - rest.slow_expected) / enough(rest.timed)?,
             (Family::Errors, _) => rest.server_errors / enough(rest.requests)? - self.expected,
             (Family::ClientErrors, _) => rest.client_errors / enough(rest.requests)? - self.expected,
             (Family::Traffic | Family::Surge, _) => {
@@ -104,7 +104,7 @@ impl Evidence {
             }
             (Family::Latency, _) => (
                 "slow requests",
-                100.0 * share(sums.slow_seen, sums.timed),
+                100.0 * share(sums.all_slow, sums.timed),
                 100.0 * self.expected,
                 None,
                 Some("%"),

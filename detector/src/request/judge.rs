@@ -44,11 +44,13 @@ impl Traffic {
         let enough = context.rules.threshold + HYSTERESIS;
 
         // From the routes up. What the trouble of a member explains is no evidence against its group.
+        // One that has fallen silent is looked at for as long as that is an episode.
         let of_routes: Vec<usize> = (0..routes.len())
             .filter(|at| {
-                routes
-                    .at(*at)
-                    .is_some_and(|route| route.of.site == site_key && !route.node.ring.is_idle())
+                routes.at(*at).is_some_and(|route| {
+                    let Entry { node, of } = route;
+                    of.site == site_key && (node.episode.is_some() || !node.ring.is_idle())
+                })
             })
             .collect();
         let mut members: Vec<Member> = of_routes

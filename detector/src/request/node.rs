@@ -250,7 +250,7 @@ impl Node {
         // What is usual is an estimate itself.
         let scale = libm::sqrt(sums.timed * (1.0 + sums.timed / known.timed));
         let ratio = sums.ratio / sums.timed;
-        let (share, usual) = (sums.slow / sums.timed, sums.slow_expected / sums.timed);
+        let (share, usual) = (sums.all_slow / sums.timed, sums.slow_expected / sums.timed);
         let evidence = Evidence {
             family: Family::Latency,
             kind: Kind::Latency,

@@ -96,3 +96,37 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Table<T> {
         Ok(Table { entries, places })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry(key: u64, last: i64) -> Entry<u32> {
+        Entry {
+            node: Node::new(key, Vec::new(), last),
+            of: 0,
+        }
+    }
+
+    #[test]
+    fn who_was_not_asked_for_the_longest_makes_room_and_the_others_keep_their_places() {
+        let mut table = Table::new();
+        for key in 0..3 {
+            assert!(table.insert(entry(key, 10 + key as i64), 3).is_none());
+        }
+        table.get_mut(0).unwrap().node.last = 20;
+        let evicted = table.insert(entry(7, 21), 3).unwrap();
+        assert_eq!(evicted.node.key, 1);
+        assert!(!table.contains(1));
+        assert_eq!([0, 7, 2].map(|key| table.place(key)), [Some(0), Some(1), Some(2)]);
+        assert_eq!(table.len(), 3);
+    }
+
+    #[test]
+    fn there_is_always_room_for_one() {
+        let mut table = Table::new();
+        assert!(table.insert(entry(1, 0), 0).is_none());
+        assert_eq!(table.insert(entry(2, 1), 0).map(|entry| entry.node.key), Some(1));
+        assert_eq!((table.len(), table.place(2)), (1, Some(0)));
+    }
+}

@@ -150,7 +150,9 @@ pub(super) struct Sums {
     pub(super) timed: f64,
     /// Slow requests, no slot counted for more than it may move a window.
     pub(super) slow: f64,
-    pub(super) slow_seen: f64,
+    /// All that were slow, without a bound for a slot: a bound weighs more, the more requests a slot has, so that
+    /// shares of a route and of a site compare only without it.
+    pub(super) all_slow: f64,
     pub(super) slow_expected: f64,
     pub(super) slow_slots: f64,
     pub(super) z: f64,
@@ -177,9 +179,9 @@ impl Sums {
         self.server_slots += f64::from(u8::from(slot.server_errors > 0));
         self.client_slots += f64::from(u8::from(slot.client_errors > 0));
         self.timed += f64::from(slot.timed);
-        self.slow_seen += f64::from(slot.slow);
         let expected = f64::from(slot.slow_expected);
         self.slow += f64::from(slot.slow).min(expected + MOST_OF_A_SLOT * libm::sqrt(expected.max(0.0)) + 1.0);
+        self.all_slow += f64::from(slot.slow);
         self.slow_expected += f64::from(slot.slow_expected);
         self.slow_slots += f64::from(u8::from(slot.slow > 0));
         self.z += bounded(slot.z, slot.timed);
@@ -205,11 +207,84 @@ impl Sums {
         ]);
         if self.timed > 0.0 {
             features.insert("duration_times_usual".to_owned(), libm::exp(self.ratio / self.timed));
-            features.insert("slow_requests".to_owned(), self.slow_seen);
+            features.insert("slow_requests".to_owned(), self.all_slow);
         }
         if self.sized > 0.0 {
             features.insert("size_times_usual".to_owned(), libm::exp(self.size_ratio / self.sized));
         }
         features
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn slot(requests: u32, server_errors: u32) -> Slot {
+        Slot {
+            requests,
+            server_errors,
+            ..Slot::default()
+        }
+    }
+
+    fn ring(slots: impl IntoIterator<Item = Slot>) -> Ring {
+        let mut ring = Ring::default();
+        for slot in slots {
+            ring.push(slot);
+        }
+        ring
+    }
+
+    #[test]
+    fn windows_end_now_and_need_their_whole_length() {
+        let ring = ring((0..13).map(|n| slot(n, 0)));
+        let [minute, two, five, ten] = ring.windows(&[]);
+        assert_eq!(minute.unwrap().requests, f64::from(7 + 8 + 9 + 10 + 11 + 12));
+        assert_eq!(two.unwrap().requests, f64::from((1..13).sum::<u32>()));
+        assert_eq!((five, ten), (None, None));
+    }
+
+    #[test]
+    fn a_younger_member_is_taken_away_from_the_end() {
+        let group = ring((0..60).map(|_| slot(10, 4)));
+        let member = ring((0..3).map(|_| slot(4, 4)));
+        let [minute, .., ten] = group.windows(&[&member]);
+        let (minute, ten) = (minute.unwrap(), ten.unwrap());
+        assert_eq!(
+            (minute.requests, minute.server_errors, minute.server_slots),
+            (48.0, 12.0, 3.0)
+        );
+        assert_eq!((ten.requests, ten.server_errors), (588.0, 228.0));
+    }
+
+    #[test]
+    fn what_is_ten_minutes_old_is_handed_on() {
+        let mut ring = ring((0..KEPT as u32).map(|n| slot(n, 0)));
+        assert_eq!(ring.oldest().map(|slot| slot.requests), Some(0));
+        assert_eq!(ring.push(slot(99, 0)).map(|slot| slot.requests), Some(0));
+        assert!(!ring.is_idle());
+        (0..KEPT).for_each(|_| {
+            ring.push(slot(0, 0));
+        });
+        assert!(ring.is_idle());
+    }
+
+    /// One slot, however bad, moves a window only so far; shares are told as they are.
+    #[test]
+    fn one_slot_does_not_make_a_window() {
+        let bad = Slot {
+            requests: 100,
+            timed: 100,
+            slow: 100,
+            slow_expected: 5.0,
+            z: 400.0,
+            ..Slot::default()
+        };
+        let mut sums = Sums::default();
+        sums.add(&bad);
+        assert_eq!(sums.z, 30.0);
+        assert!(sums.slow < 13.0);
+        assert_eq!(sums.all_slow, 100.0);
     }
 }
