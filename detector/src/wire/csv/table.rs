@@ -102,14 +102,7 @@ impl Table {
         let mut time = None;
         let mut fault: Option<(Option<&str>, String)> = None;
         if ends.len() != self.names.len() {
-            fault = Some((
-                None,
-                format!(
-                    "found {} fields, expected {} as in the header",
-                    ends.len(),
-                    self.names.len()
-                ),
-            ));
+            fault = Some((None, ragged(ends.len(), self.names.len())));
         }
         let is_utf8 = std::str::from_utf8(text).ok();
         let mut start = 0;
@@ -297,6 +290,21 @@ fn list(names: &[String]) -> String {
         text.push_str(&format!(" and {} more", names.len() - MOST));
     }
     text
+}
+
+/// What to say about a row that has not as many fields as the header has columns.
+fn ragged(fields: usize, columns: usize) -> String {
+    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let what_to_do = if fields < columns {
+        "leave a field empty where there is no value"
+    } else {
+        "put a field in double quotes where its text holds a separator"
+    };
+    format!(
+        "the row has {}, and the header has {}: {what_to_do}",
+        counted(fields, "field"),
+        counted(columns, "column")
+    )
 }
 
 fn is_time(name: &str) -> bool {
