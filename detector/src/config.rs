@@ -49,14 +49,15 @@ pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Con
         } else {
             None
         };
+        let known = ConfigError::at(text, &inner);
         ConfigError {
-            // A list has a name of its own in a path, and what is no field yet has none.
+            // What is no field yet is a `?` in a path.
             field: (path != "." && path != "?").then(|| path.trim_end_matches(".?").to_owned()),
-            message: choices.unwrap_or_else(|| plain(&inner)),
-            ..ConfigError::at(&inner)
+            message: choices.unwrap_or(known.message),
+            ..known
         }
     })?;
-    json.end().map_err(|error| ConfigError::at(&error))?;
+    json.end().map_err(|error| ConfigError::at(text, &error))?;
     Ok(value)
 }
 
@@ -106,14 +107,22 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    /// Of the document, at this place in it.
-    fn at(error: &serde_json::Error) -> Self {
+    /// Of this document, at the place of the error.
+    fn at(text: &str, error: &serde_json::Error) -> Self {
+        // serde_json counts columns from 0 where it has not begun with a line.
+        let (mut line, mut column) = (error.line().max(1), error.column().max(1));
+        let mut message = plain(error);
+        if error.column() == 0 && error.to_string().starts_with("control character") {
+            // The control character is the line's end.
+            line = line.saturating_sub(1).max(1);
+            column = text.lines().nth(line - 1).map_or(1, |line| line.len().max(1));
+            "a string does not end on its line: close it with a double quote".clone_into(&mut message);
+        }
         ConfigError {
-            line: error.line().max(1),
-            // serde_json counts from 0 where it has not begun with a line.
-            column: error.column().max(1),
+            line,
+            column,
             field: None,
-            message: plain(error),
+            message,
         }
     }
 }
@@ -217,8 +226,8 @@ impl From<AlarmRate> for f64 {
 /// A time in minutes, from one minute to a year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(try_from = "u32", into = "u32")]
-#[cfg_attr(feature = "schema", schemars(extend("minimum" = 1, "maximum" = 525_600)))]
+#[serde(try_from = "f64", into = "u32")]
+#[cfg_attr(feature = "schema", schemars(try_from = "u32", extend("minimum" = 1, "maximum" = 525_600)))]
 pub struct Minutes(u32);
 
 impl Minutes {
@@ -234,12 +243,13 @@ impl Default for Minutes {
     }
 }
 
-impl TryFrom<u32> for Minutes {
+/// From any number, so that one that is none of these is told what to be.
+impl TryFrom<f64> for Minutes {
     type Error = String;
 
-    fn try_from(value: u32) -> Result<Self, String> {
-        if (1..=525_600).contains(&value) {
-            Ok(Minutes(value))
+    fn try_from(value: f64) -> Result<Self, String> {
+        if (1.0..=525_600.0).contains(&value) && value % 1.0 == 0.0 {
+            Ok(Minutes(value as u32))
         } else {
             Err(format!(
                 "{value} is not a time in minutes: give a whole number from 1 to 525600 (a year)"

@@ -144,7 +144,7 @@ fn rows(input: &Input, bytes: &[u8], chunk: usize) -> String {
         reader.read(part, &mut each);
     }
     reader.finish(&mut each);
-    format!("{events} events, {bad} problems, {others} other rows{said}")
+    format!("events {events}, problems {bad}, other rows {others}{said}")
 }
 
 #[test]
@@ -174,7 +174,7 @@ fn bad_inputs_are_told_and_cost_no_good_row() {
         scorer.close(&mut out);
         let out = String::from_utf8(out).unwrap();
         let of = |kind: &str| out.lines().filter(|line| line.starts_with(kind)).count();
-        let counted: Vec<usize> = said.split(", ").take(3).map(|part| number(part)).collect();
+        let counted: Vec<usize> = numbers(&said);
         assert_eq!(of("{\"row\""), counted.iter().sum::<usize>(), "{}", entry.name);
         assert_eq!(of("{\"problem\""), counted[1], "{}", entry.name);
         said
@@ -183,7 +183,7 @@ fn bad_inputs_are_told_and_cost_no_good_row() {
     assert!(entries.len() >= 70 && told >= 60, "{told} of {}", entries.len());
     for entry in &entries {
         // Every text has good rows around what is bad, but for those that are bad as a whole.
-        let events = number(&entry.said);
+        let events = numbers(&entry.said)[0];
         assert!(
             events >= 2 || entry.name.contains("(whole)"),
             "{}: {events}",
@@ -192,9 +192,12 @@ fn bad_inputs_are_told_and_cost_no_good_row() {
     }
 }
 
-/// The number that a text begins with.
-fn number(text: &str) -> usize {
-    text.split(' ').next().unwrap().parse().unwrap()
+/// How many rows of each kind there were.
+fn numbers(said: &str) -> Vec<usize> {
+    let counts = said.lines().next().unwrap().split(", ");
+    counts
+        .map(|count| count.rsplit(' ').next().unwrap().parse().unwrap())
+        .collect()
 }
 
 #[test]

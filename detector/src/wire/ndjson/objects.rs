@@ -324,9 +324,11 @@ fn explain(text: &str, before: Option<usize>, line: u64) -> String {
         // What stands in a list stands before a comma or the list's end.
         let value = text.split([',', ']']).next().unwrap_or(text);
         return match serde_json::from_str::<serde::de::IgnoredAny>(value) {
+            // JSON tells by itself what is a text.
+            Ok(_) if value.len() <= 40 => format!("{} is no object: write {EXAMPLE}", value.trim()),
             Ok(_) => format!("{} is no object: write {EXAMPLE}", quote(value)),
             Err(_) => format!(
-                "{} is no JSON object: write {EXAMPLE}; for an input that is no JSON, give another format",
+                "{} is no JSON object: write {EXAMPLE}; for an input that is no JSON, --input auto finds out what it is",
                 quote(text)
             ),
         };
