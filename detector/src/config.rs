@@ -5,6 +5,7 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 
 use crate::limit::HardLimits;
+use crate::plain::in_plain_words;
 
 /// The configuration of a detector. The defaults need no tuning; most users write nothing.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -42,29 +43,52 @@ pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, Con
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
+        // serde_json calls a number where a word belongs a value that is missing.
+        let choices = if inner.to_string().starts_with("expected value ") {
+            choices::<T>(text, &inner)
+        } else {
+            None
+        };
+        let known = ConfigError::at(text, &inner);
         ConfigError {
-            line: inner.line(),
-            column: inner.column(),
-            field: (path != ".").then_some(path),
-            message: plain(&inner),
+            // What is no field yet is a `?` in a path.
+            field: (path != "." && path != "?").then(|| path.trim_end_matches(".?").to_owned()),
+            message: choices.unwrap_or(known.message),
+            ..known
         }
     })?;
-    json.end().map_err(|error| ConfigError {
-        line: error.line(),
-        column: error.column(),
-        field: None,
-        message: plain(&error),
-    })?;
+    json.end().map_err(|error| ConfigError::at(text, &error))?;
     Ok(value)
 }
 
 /// The message without serde_json's own " at line 1 column 2", which the error carries in its fields.
 fn plain(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    match text.rfind(" at line ") {
-        Some(end) => text[..end].to_owned(),
-        None => text,
-    }
+    in_plain_words(text.rfind(" at line ").and_then(|end| text.get(..end)).unwrap_or(&text))
+}
+
+/// What to write where there is something that is no word at all: what serde says of a word that is none of the choices
+/// in its place. Nothing where the text is no JSON there.
+fn choices<T: serde::de::DeserializeOwned>(text: &str, error: &serde_json::Error) -> Option<String> {
+    let line = text
+        .split('\n')
+        .take(error.line().saturating_sub(1))
+        .map(|line| line.len() + 1)
+        .sum::<usize>();
+    let at = line + error.column().checked_sub(1)?;
+    let mut values = serde_json::Deserializer::from_str(text.get(at..)?).into_iter::<serde_json::Value>();
+    let found = values.next()?.ok()?;
+    let rest = text.get(at + values.byte_offset()..)?;
+    let probe = format!("{}\"\"{rest}", text.get(..at)?);
+    let message = serde_json::from_str::<T>(&probe).err()?.to_string();
+    let (_, words) = in_plain_words(message.rsplit_once(" at line ")?.0)
+        .split_once(" is none of the choices: ")
+        .map(|(a, b)| (a.to_owned(), b.to_owned()))?;
+    let found = match found {
+        serde_json::Value::Array(_) => "a list".to_owned(),
+        other => other.to_string(),
+    };
+    Some(format!("this is {found}: {words}, in double quotes"))
 }
 
 /// A configuration that cannot be used.
@@ -80,6 +104,27 @@ pub struct ConfigError {
     pub field: Option<String>,
     /// What is wrong with it.
     pub message: String,
+}
+
+impl ConfigError {
+    /// Of this document, at the place of the error.
+    fn at(text: &str, error: &serde_json::Error) -> Self {
+        // serde_json counts columns from 0 where it has not begun with a line.
+        let (mut line, mut column) = (error.line().max(1), error.column().max(1));
+        let mut message = plain(error);
+        if error.column() == 0 && error.to_string().starts_with("control character") {
+            // The control character is the line's end.
+            line = line.saturating_sub(1).max(1);
+            column = text.lines().nth(line - 1).map_or(1, |line| line.len().max(1));
+            "a string does not end on its line: close it with a double quote".clone_into(&mut message);
+        }
+        ConfigError {
+            line,
+            column,
+            field: None,
+            message,
+        }
+    }
 }
 
 /// Models beside those that are always there. A state is made with them: it can be loaded with the same ones only.
@@ -181,8 +226,8 @@ impl From<AlarmRate> for f64 {
 /// A time in minutes, from one minute to a year.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[serde(try_from = "u32", into = "u32")]
-#[cfg_attr(feature = "schema", schemars(extend("minimum" = 1, "maximum" = 525_600)))]
+#[serde(try_from = "f64", into = "u32")]
+#[cfg_attr(feature = "schema", schemars(try_from = "u32", extend("minimum" = 1, "maximum" = 525_600)))]
 pub struct Minutes(u32);
 
 impl Minutes {
@@ -198,12 +243,13 @@ impl Default for Minutes {
     }
 }
 
-impl TryFrom<u32> for Minutes {
+/// From any number, so that one that is none of these is told what to be.
+impl TryFrom<f64> for Minutes {
     type Error = String;
 
-    fn try_from(value: u32) -> Result<Self, String> {
-        if (1..=525_600).contains(&value) {
-            Ok(Minutes(value))
+    fn try_from(value: f64) -> Result<Self, String> {
+        if (1.0..=525_600.0).contains(&value) && value % 1.0 == 0.0 {
+            Ok(Minutes(value as u32))
         } else {
             Err(format!(
                 "{value} is not a time in minutes: give a whole number from 1 to 525600 (a year)"

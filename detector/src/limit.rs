@@ -251,7 +251,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for NamedVisitor<T> {
             }
             if name.len() > MAX_LABEL_BYTES {
                 return Err(A::Error::custom(format_args!(
-                    "a name has {} bytes, and a name can have at most {MAX_LABEL_BYTES}",
+                    "a name has {} bytes, and a name can have at most {MAX_LABEL_BYTES}: shorten it",
                     name.len()
                 )));
             }
@@ -262,7 +262,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for NamedVisitor<T> {
             }
             if named.len() == MOST_LIMITS {
                 return Err(A::Error::custom(format_args!(
-                    "more than {MOST_LIMITS} names are too many"
+                    "more than {MOST_LIMITS} names are too many: leave some out"
                 )));
             }
             let value = map.next_value()?;

@@ -463,7 +463,7 @@ fn configurations_are_printed_checked_and_described() {
     assert_eq!(checked.status.code(), Some(2));
     assert_eq!(
         stderr(&checked),
-        "bad.yaml:2:13: detector.learning: unknown variant `quickly`, expected one of `guarded`, `open`, `frozen`\n\
+        "bad.yaml:2:13: detector.learning: `quickly` is none of the choices: write `guarded`, `open` or `frozen`\n\
          bad.toml:2:24: detector.accept_after_minutes: 0 is not a time in minutes: give a whole number from 1 to \
          525600 (a year)\n\
          none.json: cannot be read: No such file or directory (os error 2)\n"

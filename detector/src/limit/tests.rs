@@ -372,9 +372,9 @@ fn mistakes_are_named_where_they_are() {
         (
             r#"{"web": {"cpu": "high"}}"#.to_owned(),
             "rules.web.cpu",
-            "invalid type",
+            "this is the text",
         ),
-        (r#"{"web": {"cpu": 1e999}}"#.to_owned(), "rules.web.cpu", "out of range"),
+        (r#"{"web": {"cpu": 1e999}}"#.to_owned(), "rules.web.cpu", "too large"),
         (r#"{"web": 95}"#.to_owned(), "rules.web", "an object by name"),
         (r#"{"": {"cpu": 95}}"#.to_owned(), "rules", "a name is empty"),
         (r#"{"web": {"": 95}}"#.to_owned(), "rules.web", "a name is empty"),

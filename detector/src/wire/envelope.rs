@@ -95,7 +95,9 @@ fn compile(pattern: &str) -> Result<Regex, String> {
                 .to_owned(),
         );
     }
-    Regex::new(pattern).map_err(|error| format!("the expression cannot be used: {error}"))
+    Regex::new(pattern).map_err(|error| {
+        format!("the expression cannot be used: {error}; write one without look-around, back-references and huge repetitions")
+    })
 }
 
 /// What the groups of an expression matched, under the names that the envelope gives them.

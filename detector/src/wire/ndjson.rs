@@ -83,6 +83,8 @@ struct Pending {
     text: String,
     brackets: Brackets,
     first: u64,
+    /// The bytes of its first line before it.
+    before: usize,
     lines: u64,
 }
 
@@ -169,12 +171,14 @@ impl Rows {
             service: self.service.as_deref(),
             ..Outer::default()
         };
-        let text = text.trim();
-        if self.lenient && !begins_json(text) {
-            self.objects.plain(text, &outer, number, clock, each);
+        let text = text.trim_end();
+        if self.lenient && !begins_json(text.trim_start()) {
+            self.objects.plain(text.trim_start(), &outer, number, clock, each);
             return;
         }
+        self.objects.begins_behind(0);
         if let Rest::Open(rest) = self.objects.values(text, &outer, number, 0, clock, each) {
+            let before = text.len() - rest.len();
             let mut brackets = Brackets::default();
             if brackets.feed(rest) == Ok(None) {
                 let text = std::mem::take(&mut self.pending.text);
@@ -182,12 +186,13 @@ impl Rows {
                     text,
                     brackets,
                     first: number,
+                    before,
                     lines: 1,
                 };
                 self.pending.text.clear();
                 self.pending.text.push_str(rest);
             } else {
-                self.objects.refuse(rest, number, clock, each);
+                self.objects.refuse(rest, Some(before), number, clock, each);
             }
         }
     }
@@ -223,12 +228,14 @@ impl Rows {
         *lines = 0;
         let first = *first;
         let joined = std::mem::take(joined);
+        self.objects.begins_behind(self.pending.before);
         let outer = Outer {
             service: self.service.as_deref(),
             ..Outer::default()
         };
         if let Rest::Open(rest) = self.objects.values(&joined, &outer, first, 0, clock, each) {
-            self.objects.refuse(rest, first, clock, each);
+            self.objects
+                .refuse(rest, Some(joined.len() - rest.len()), first, clock, each);
         }
         self.pending.text = joined;
     }
@@ -244,7 +251,9 @@ impl Rows {
         }
         let mut each_line = joined.split('\n');
         let begin = each_line.next().unwrap_or_default();
-        self.objects.refuse(begin, first, clock, each);
+        self.objects.begins_behind(0);
+        self.objects
+            .refuse(begin, Some(self.pending.before), first, clock, each);
         if lines <= MOST_READ_AGAIN {
             for (number, line) in (first + 1..).zip(each_line) {
                 self.text(number, line, clock, each);

@@ -35,6 +35,7 @@ use super::payload::Outer;
 use super::record::Scalar;
 use super::{Clock, Row};
 use crate::event::Timestamp;
+use crate::plain::in_plain_words;
 use crate::scorer::Problem;
 use logs::Logs;
 use metrics::Metrics;
@@ -108,8 +109,8 @@ impl Otlp {
 
 fn malformed(error: &serde_json::Error) -> String {
     let message = error.to_string();
-    let what = message.split(" at line ").next().unwrap_or_default();
-    format!("this is no whole OTLP object: {what} at column {}", error.column())
+    let what = in_plain_words(message.split(" at line ").next().unwrap_or_default());
+    format!("this is no whole OTLP object: at column {}, {what}", error.column())
 }
 
 /// A moment in nanoseconds since 1970; 0 stands for none.

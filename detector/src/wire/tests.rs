@@ -159,7 +159,7 @@ fn a_bad_row_takes_its_place_in_time_and_assumes_nothing() {
         "{\"a\":1}\n{\n{\"a\":2}\n",
         &[
             "1970-01-01T00:00:00Z a=1",
-            "line 2: EOF while parsing an object at column 1",
+            "line 2: at column 1, the text ends inside an object: a } is missing, or the end was cut off",
             "1970-01-01T00:02:00Z a=2",
         ],
     );

@@ -52,7 +52,9 @@ pub(super) fn from_number(count: f64) -> Option<Timestamp> {
 
 /// What to say about a time that cannot be read.
 pub(super) fn unreadable(found: &str) -> String {
-    format!("the time {found} cannot be read: write RFC 3339 (2026-11-20T09:00:00Z) or Unix seconds")
+    format!(
+        "the time {found} cannot be read: write RFC 3339 (2026-11-20T09:00:00Z) or Unix seconds, of the years 1678 to 2261"
+    )
 }
 
 /// The moment of a date and time so many seconds east of Greenwich.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::Path;
 
 use serde::de::{DeserializeOwned, Deserializer};
-use watchpost_detector::Document;
+use watchpost_detector::{Document, in_plain_words};
 
 /// The file's configuration, or the default without a file.
 pub(crate) fn load(file: Option<&Path>) -> Result<Document, Invalid> {
@@ -55,7 +55,7 @@ impl fmt::Display for Invalid {
         if let Some(field) = &self.field {
             write!(f, ": {field}")?;
         }
-        write!(f, ": {}", self.message)
+        write!(f, ": {}", in_plain_words(&self.message))
     }
 }
 
@@ -193,7 +193,7 @@ mod tests {
 
     #[test]
     fn mistakes_are_named_with_their_place() {
-        let unknown = "unknown field `max_serie`, expected one of `max_series`, `max_metrics`, `max_templates`";
+        let unknown = "there is no field `max_serie` here: did you mean `max_series`?";
         assert_eq!(
             message(Notation::Json, "{\"detector\": {\n  \"bounds\": {\"max_serie\": 7}}}"),
             format!("x:2:24: detector.bounds.max_serie: {unknown}")
@@ -219,7 +219,10 @@ mod tests {
             message(Notation::Toml, "[detector]\nfalse_alarms_per_day = -1\n"),
             format!("x:2:24: detector.false_alarms_per_day: {rate}")
         );
-        assert_eq!(message(Notation::Json, "{} {}"), "x:1:4: trailing characters");
+        assert_eq!(
+            message(Notation::Json, "{} {}"),
+            "x:1:4: something follows after the end: leave it out"
+        );
         assert!(message(Notation::Toml, "a = = 1").starts_with("x:1:5: "));
         assert!(message(Notation::Yaml, "a: [").starts_with("x:"));
     }

@@ -12,7 +12,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use watchpost_detector::wire::Format;
-use watchpost_detector::{AlarmRate, Answer, Document, Emit, Input, Interval, Role};
+use watchpost_detector::{AlarmRate, Answer, Document, Emit, Input, Interval, Role, in_plain_words};
 
 use super::console::Console;
 use super::document;
@@ -276,6 +276,7 @@ fn answers(path: &Path) -> anyhow::Result<Vec<Answer>> {
                 let message = message
                     .split_once(" at line ")
                     .map_or(&*message, |(message, _)| message);
+                let message = in_plain_words(message);
                 Usage(format!("{}:{}:{}: {message}", path.display(), at + 1, error.column())).into()
             })
         })
@@ -316,7 +317,7 @@ mod tests {
         assert_eq!(
             error.to_string(),
             format!(
-                "{}:3:25: unknown variant `bad`, expected `fine` or `matters`",
+                "{}:3:25: `bad` is none of the choices: write `fine` or `matters`",
                 path.display()
             )
         );

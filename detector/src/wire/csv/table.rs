@@ -102,14 +102,7 @@ impl Table {
         let mut time = None;
         let mut fault: Option<(Option<&str>, String)> = None;
         if ends.len() != self.names.len() {
-            fault = Some((
-                None,
-                format!(
-                    "found {} fields, expected {} as in the header",
-                    ends.len(),
-                    self.names.len()
-                ),
-            ));
+            fault = Some((None, ragged(ends.len(), self.names.len(), text.contains(&b'\n'))));
         }
         let is_utf8 = std::str::from_utf8(text).ok();
         let mut start = 0;
@@ -150,7 +143,11 @@ impl Table {
                 Kind::Label => labels.push(Label { name, value: cell }),
             }
         }
-        if let Some((field, message)) = fault {
+        if let Some((mut field, mut message)) = fault {
+            if is_header(&self.names, text, ends) {
+                field = None;
+                "the header is there again: leave it out where files are joined".clone_into(&mut message);
+            }
             clock.pass(time);
             each(Row::Bad(Problem {
                 line,
@@ -297,6 +294,34 @@ fn list(names: &[String]) -> String {
         text.push_str(&format!(" and {} more", names.len() - MOST));
     }
     text
+}
+
+/// Whether a row holds the names of the columns.
+fn is_header(names: &[String], text: &[u8], ends: &[usize]) -> bool {
+    let mut start = 0;
+    ends.len() == names.len()
+        && names.iter().zip(ends).all(|(name, end)| {
+            let cell = text.get(start..*end).unwrap_or_default();
+            start = *end;
+            cell.trim_ascii() == name.as_bytes()
+        })
+}
+
+/// What to say about a row that has not as many fields as the header has columns.
+fn ragged(fields: usize, columns: usize, spans_lines: bool) -> String {
+    let counted = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
+    let what_to_do = if spans_lines {
+        "it goes on over several lines, so perhaps a double quote on the first of them is missing its partner"
+    } else if fields < columns {
+        "leave a field empty where there is no value"
+    } else {
+        "put a field in double quotes where its text holds a separator"
+    };
+    format!(
+        "the row has {}, and the header has {}: {what_to_do}",
+        counted(fields, "field"),
+        counted(columns, "column")
+    )
 }
 
 fn is_time(name: &str) -> bool {

@@ -176,9 +176,9 @@ fn problems_of_a_row() {
         "ts,cpu,host\n1,2,a\n2,2\n3,2,a,b\nsoon,2,a\n5,fast and furious and quite beyond all measure,a\n6,1e999,a\n7,3,a\n",
         &[
             "1970-01-01T00:00:01Z {host=a} cpu=2",
-            "line 3: found 2 fields, expected 3 as in the header",
-            "line 4: found 4 fields, expected 3 as in the header",
-            "line 5 [ts]: the time \"soon\" cannot be read: write RFC 3339 (2026-11-20T09:00:00Z) or Unix seconds",
+            "line 3: the row has 2 fields, and the header has 3 columns: leave a field empty where there is no value",
+            "line 4: the row has 4 fields, and the header has 3 columns: put a field in double quotes where its text holds a separator",
+            "line 5 [ts]: the time \"soon\" cannot be read: write RFC 3339 (2026-11-20T09:00:00Z) or Unix seconds, of the years 1678 to 2261",
             "line 6 [cpu]: \"fast and furious and quite beyond all me…\" is not a number, and this column holds \
              numbers: leave the cell empty where there is no value",
             "line 7 [cpu]: the number \"1e999\" is too large: the largest is 1.8e308",

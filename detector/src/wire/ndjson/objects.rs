@@ -7,6 +7,7 @@ use super::super::payload::{Outer, Payload};
 use super::super::record::{Buffers, Record, Scalar};
 use super::super::{Clock, MAX_LINE_BYTES, Row, quote};
 use crate::event::Timestamp;
+use crate::plain::in_plain_words;
 use crate::scorer::Problem;
 
 /// Reads objects; what is kept from one to the next is only memory, and the start of a container's line that the runtime
@@ -19,6 +20,8 @@ pub(in super::super) struct Objects {
     envelope: Envelope,
     otlp: Otlp,
     partial: Partial,
+    /// The bytes of the line before what is being read.
+    before: usize,
 }
 
 /// Docker splits lines of 16 KiB: all but the last part come without a line end.
@@ -59,6 +62,7 @@ impl Objects {
             envelope: Envelope::default(),
             otlp: Otlp::new(year),
             partial: Partial::default(),
+            before: 0,
         }
     }
 
@@ -73,26 +77,29 @@ impl Objects {
         clock: &mut Clock,
         each: &mut dyn FnMut(Row<'_>),
     ) -> Rest<'t> {
+        let whole = text.len();
         loop {
-            let object = text.trim_start_matches([' ', '\t', '\r', '\n', '[', ',', ']']);
+            let object = text.trim_start_matches(|sign: char| sign.is_whitespace() || matches!(sign, '[' | ',' | ']'));
+            // Columns are told of the line, not of what is left of it; within a list in an object they are not known.
+            let before = (depth == 0).then(|| whole - object.len());
             if object.is_empty() {
                 return Rest::Nothing;
             }
             if !object.starts_with('{') {
-                self.refuse(object, line, clock, each);
+                self.refuse(object, before, line, clock, each);
                 return Rest::Nothing;
             }
             let Some(end) = self.scan.read(object) else {
                 if depth == 0 {
                     return Rest::Open(object);
                 }
-                self.refuse(object, line, clock, each);
+                self.refuse(object, before, line, clock, each);
                 return Rest::Nothing;
             };
             let rest = object.get(end..).unwrap_or_default();
             let follows = rest.trim_start_matches([' ', '\t', '\r', '\n']);
             if !(follows.is_empty() || follows.starts_with([',', ']', '{'])) {
-                self.refuse(object, line, clock, each);
+                self.refuse(object, before, line, clock, each);
                 return Rest::Nothing;
             }
             self.object(object.get(..end).unwrap_or_default(), outer, line, depth, clock, each);
@@ -141,8 +148,20 @@ impl Objects {
         self.partial.flush(&mut self.payload, clock, each);
     }
 
-    /// Says what is wrong with a text that is no object.
-    pub(super) fn refuse(&mut self, text: &str, line: u64, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
+    /// The text that is read next stands behind so many bytes of its line.
+    pub(super) fn begins_behind(&mut self, bytes: usize) {
+        self.before = bytes;
+    }
+
+    /// Says what is wrong with a text that is no object, and that begins behind so many bytes of what is being read.
+    pub(super) fn refuse(
+        &mut self,
+        text: &str,
+        before: Option<usize>,
+        line: u64,
+        clock: &mut Clock,
+        each: &mut dyn FnMut(Row<'_>),
+    ) {
         self.flush(clock, each);
         let is_object = text.starts_with('{');
         let field = if is_object && self.scan.read(text).is_none() {
@@ -154,7 +173,7 @@ impl Objects {
         each(Row::Bad(Problem {
             line,
             field,
-            message: explain(text),
+            message: explain(text, before.map(|before| self.before + before), line),
         }));
     }
 
@@ -320,40 +339,46 @@ fn mean(list: &str) -> Option<f64> {
     Some(sum / count)
 }
 
-/// Why a text is no object, in the words of serde_json where it is no JSON at all.
-fn explain(text: &str) -> String {
-    let value = if text.starts_with('{') {
-        text
-    } else {
+/// Why a text is no object. It begins on this line, behind so many bytes where that is known.
+fn explain(text: &str, before: Option<usize>, line: u64) -> String {
+    if !text.starts_with('{') {
         // What stands in a list stands before a comma or the list's end.
-        text.split([',', ']']).next().unwrap_or(text)
-    };
-    let Err(error) = serde_json::from_str::<serde_json::Value>(value) else {
-        return format!(
-            "{} is no object: write one such as {{\"message\": \"started\"}} or {{\"cpu_percent\": 41.5}}",
-            quote(value)
-        );
-    };
-    let mut message = error.to_string();
-    if let Some((what, _)) = message.rsplit_once(" at line ") {
-        let what = match what {
-            "number out of range" => "the number is too large: the largest is 1.8e308",
-            what => what,
-        };
-        message = match (error.line(), error.column()) {
-            (_, 0) => what.to_owned(),
-            (1, column) => format!("{what} at column {column}"),
-            (line, column) => format!("{what} at column {column} of its line {line}"),
+        let value = text.split([',', ']']).next().unwrap_or(text);
+        return match serde_json::from_str::<serde::de::IgnoredAny>(value) {
+            // JSON tells by itself what is a text.
+            Ok(_) if value.len() <= 40 => format!("{} is no object: write {EXAMPLE}", value.trim()),
+            Ok(_) => format!("{} is no object: write {EXAMPLE}", quote(value)),
+            Err(_) => format!(
+                "{} is no JSON object: write {EXAMPLE}; for an input that is no JSON, --input auto finds out what it is",
+                quote(text)
+            ),
         };
     }
-    let line = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
-    let found = error.column().checked_sub(1).and_then(|column| line.get(column..));
-    let found = found.unwrap_or_default();
-    if ["NaN", "Infinity", "-Infinity"]
-        .iter()
-        .any(|name| found.starts_with(name))
-    {
-        message.push_str(": JSON has no NaN and no infinity, write null");
+    let Err(error) = serde_json::from_str::<serde_json::Value>(text) else {
+        return format!("{} is no object: write {EXAMPLE}", quote(text));
+    };
+    let message = error.to_string();
+    let what = message
+        .rsplit_once(" at line ")
+        .map_or(message.as_str(), |(what, _)| what);
+    let at_fault = text.lines().nth(error.line().saturating_sub(1)).unwrap_or_default();
+    let found = error.column().checked_sub(1).and_then(|column| at_fault.get(column..));
+    let is_no_number = ["NaN", "Inf", "nan", "inf"].iter().any(|name| {
+        // serde_json stops behind the first letter, or behind the sign.
+        found.is_some_and(|found| {
+            found.starts_with(name) || found.strip_prefix('-').is_some_and(|found| found.starts_with(name))
+        })
+    });
+    let what = match what {
+        "trailing characters" => "something follows the object on its line: write one object a line".to_owned(),
+        _ if is_no_number => "JSON has no NaN and no infinity: write null".to_owned(),
+        what => in_plain_words(what),
+    };
+    match (error.line(), error.column(), before) {
+        (_, 0, _) | (_, _, None) => what,
+        (1, column, Some(before)) => format!("at column {}, {what}", before + column),
+        (later, column, _) => format!("at column {column} of line {}, {what}", line + later as u64 - 1),
     }
-    message
 }
+
+const EXAMPLE: &str = "one such as {\"message\": \"started\"} or {\"cpu_percent\": 41.5}";

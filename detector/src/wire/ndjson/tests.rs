@@ -124,7 +124,8 @@ fn times() {
 
 #[test]
 fn problems() {
-    const TIME: &str = "cannot be read: write RFC 3339 (2026-11-20T09:00:00Z) or Unix seconds";
+    const TIME: &str =
+        "cannot be read: write RFC 3339 (2026-11-20T09:00:00Z) or Unix seconds, of the years 1678 to 2261";
     const NEITHER: &str = "line 1: the object has neither a message nor a number: write \"message\" for a log line, \
                            or a number such as \"duration_ms\": 12.5 for metrics";
     for (line, expected) in [
@@ -171,21 +172,28 @@ fn problems() {
         ),
         (
             r#"{"cpu":1e999}"#,
-            "line 1 [cpu]: the number is too large: the largest is 1.8e308 at column 12".to_owned(),
+            "line 1 [cpu]: at column 12, the number is too large: the largest is 1.8e308".to_owned(),
         ),
         (
             r#"{"cpu":NaN}"#,
-            "line 1 [cpu]: expected value at column 8: JSON has no NaN and no infinity, write null".to_owned(),
+            "line 1 [cpu]: at column 8, JSON has no NaN and no infinity: write null".to_owned(),
         ),
         (
             r#"{"cpu":1"#,
-            "line 1: EOF while parsing an object at column 8".to_owned(),
+            "line 1: at column 8, the text ends inside an object: a } is missing, or the end was cut off".to_owned(),
         ),
-        (r#"{"cpu":1} x"#, "line 1: trailing characters at column 11".to_owned()),
-        (r#"{"cpu" 1}"#, "line 1 [cpu]: expected `:` at column 8".to_owned()),
+        (
+            r#"{"cpu":1} x"#,
+            "line 1: at column 11, something follows the object on its line: write one object a line".to_owned(),
+        ),
+        (
+            r#"{"cpu" 1}"#,
+            "line 1 [cpu]: at column 8, a colon is missing between a name and its value: write \"name\": value"
+                .to_owned(),
+        ),
         (
             "[1]",
-            "line 1: \"1\" is no object: write one such as {\"message\": \"started\"} or {\"cpu_percent\": 41.5}"
+            "line 1: 1 is no object: write one such as {\"message\": \"started\"} or {\"cpu_percent\": 41.5}"
                 .to_owned(),
         ),
     ] {
@@ -201,7 +209,12 @@ fn lines() {
         &[good, good],
     );
     ndjson("", &[]);
-    ndjson("\n\nx\n", &["line 3: expected value at column 1"]);
+    ndjson(
+        "\n\nx\n",
+        &[
+            "line 3: \"x\" is no JSON object: write one such as {\"message\": \"started\"} or {\"cpu_percent\": 41.5}; for an input that is no JSON, --input auto finds out what it is",
+        ],
+    );
     check_input(
         &Input::new(Format::Ndjson),
         b"{\"ts\":0,\"a\":1}\n{\"host\":\"\xff\"}\n{\"ts\":0,\"a\":1}\n",
@@ -241,16 +254,25 @@ fn objects_of_several_lines() {
 fn an_object_that_does_not_end_costs_no_other() {
     let good = "1970-01-01T00:00:00Z a=1";
     for (broken, problem) in [
-        ("{\"a\":", "line 1 [a]: EOF while parsing a value at column 5"),
-        ("{\"a\":1,", "line 1: EOF while parsing a value at column 7"),
-        ("{\"a\":[1,", "line 1 [a]: EOF while parsing a value at column 8"),
+        (
+            "{\"a\":",
+            "line 1 [a]: at column 5, the text ends where a value should be: write one, or mend what was cut off",
+        ),
+        (
+            "{\"a\":1,",
+            "line 1: at column 7, the text ends where a value should be: write one, or mend what was cut off",
+        ),
+        (
+            "{\"a\":[1,",
+            "line 1 [a]: at column 8, the text ends where a value should be: write one, or mend what was cut off",
+        ),
         (
             "{\"a\":{\"b\":1",
-            "line 1 [a]: EOF while parsing an object at column 11",
+            "line 1 [a]: at column 11, the text ends inside an object: a } is missing, or the end was cut off",
         ),
         (
             "{\"msg\":\"cut of",
-            "line 1 [msg]: EOF while parsing a string at column 14",
+            "line 1 [msg]: at column 14, the text ends inside a string: a quote is missing, or the end was cut off",
         ),
     ] {
         ndjson(

@@ -235,7 +235,9 @@ fn what_is_broken_is_named() {
     assert_eq!(rows(&[r#"{"resourceLogs":[]}"#]), ["blank"]);
     assert_eq!(
         rows(&[r#"{"resourceLogs":["#]),
-        ["line 1: this is no whole OTLP object: EOF while parsing a list at column 17"]
+        [
+            "line 1: this is no whole OTLP object: at column 17, the text ends inside a list: a ] is missing, or the end was cut off"
+        ]
     );
     for odd in [
         r#"{"resourceLogs":{"a":1}}"#,

@@ -202,6 +202,10 @@ impl Series {
             };
             let value = rest.strip_prefix('=').map(str::trim_ascii_start);
             let Some(value) = value.and_then(|value| value.strip_prefix('"')) else {
+                if !rest.contains('}') {
+                    let message = "a brace is open at the end of the line: close the labels with a }";
+                    return Err(fault(Some(self.metric()), message.to_owned()));
+                }
                 let message = "the labels are broken here: write {name=\"value\",…}";
                 return Err(fault(Some(self.of(name)), message.to_owned()));
             };
