@@ -153,7 +153,8 @@ fn morgan(line: &str) -> Option<Exchange<'_>> {
 /// HAProxy's HTTP format: client, when it was accepted, frontend, backend and server, five times in milliseconds of
 /// which the last is the whole, status, bytes, and at the end the request.
 fn haproxy(line: &str) -> Option<Exchange<'_>> {
-    let (client, rest) = line.split_once(" [")?;
+    let (client, rest) = line.split_at_checked(memchr::memchr(b' ', line.as_bytes())?)?;
+    let rest = rest.strip_prefix(" [")?;
     let (time, rest) = rest.split_once("] ")?;
     let client = client
         .parse::<std::net::SocketAddr>()

@@ -102,7 +102,8 @@ fn compose(line: &str) -> Option<Output<'_>> {
 
 /// `cart-1 exited with code 137`, which compose says itself.
 fn exited(line: &str) -> Option<Output<'_>> {
-    let (name, code) = line.split_once(" exited with code ")?;
+    let (name, rest) = line.split_at_checked(memchr::memchr(b' ', line.as_bytes())?)?;
+    let code = rest.strip_prefix(" exited with code ")?;
     let is_code = !code.is_empty() && code.bytes().all(|byte| byte.is_ascii_digit());
     (is_code && is_name(name) && service::of_compose(name).len() < name.len()).then_some(Output {
         source: name,
