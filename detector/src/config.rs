@@ -149,8 +149,8 @@ pub struct Bounds {
     pub max_metrics: NonZeroU32,
     /// Templates of log lines that are kept; the least recently seen is evicted.
     pub max_templates: NonZeroU32,
-    /// Routes of HTTP requests whose models are kept, and as many upstreams and sites; the one that was asked for the
-    /// longest ago is evicted.
+    /// Routes of HTTP requests whose models are kept, as many upstreams, and an eighth as many sites; the one that was
+    /// asked for the longest ago is evicted.
     pub max_routes: NonZeroU32,
 }
 

@@ -24,8 +24,8 @@ const METRIC_IN_FOREST: (u64, u64) = (7_200, 4_300);
 const TEMPLATE: (u64, u64) = (6_000, 900);
 const ROUTE: (u64, u64) = (27_000, 13_000);
 const UPSTREAM: (u64, u64) = (17_000, 4_500);
-// Nearly all of it is paths that exist, of which a site remembers up to 16,384.
-const SITE: (u64, u64) = (800_000, 3_000);
+// Nearly all of it is paths that exist, of which a site remembers up to 4,096.
+const SITE: (u64, u64) = (250_000, 3_000);
 const ANSWER: (u64, u64) = (40, 24);
 const SESSION: (u64, u64) = (2_000, 300);
 const STEP: (u64, u64) = (100, 100);
@@ -53,7 +53,11 @@ pub fn footprint(config: &Config) -> Vec<Part> {
         part("templates of log lines", u64::from(max_templates.get()), TEMPLATE),
         part("routes of requests", u64::from(max_routes.get()), ROUTE),
         part("upstreams of requests", u64::from(max_routes.get()), UPSTREAM),
-        part("sites of requests", u64::from(max_routes.get()), SITE),
+        part(
+            "sites of requests",
+            crate::request::most_sites(max_routes.get() as usize) as u64,
+            SITE,
+        ),
         part("open sessions", crate::detector::MOST_SESSIONS as u64, SESSION),
         part("answers of people", crate::detector::MOST_FEEDBACK as u64, ANSWER),
         part("steps of sessions", crate::log::ALL_STEPS as u64, STEP),

@@ -18,3 +18,8 @@ mod traffic;
 mod window;
 
 pub(crate) use traffic::{Context, Traffic};
+
+/// How many sites are kept beside so many routes. A site remembers its paths, so that it is larger than a route.
+pub(crate) fn most_sites(max_routes: usize) -> usize {
+    (max_routes / 8).max(8)
+}

@@ -117,5 +117,5 @@ fn every_line_is_one_that_the_schema_of_verdicts_describes() {
         matches!(lines[..], [Line::Row(_), Line::Row(_), Line::Session(_)]),
         "{lines:?}"
     );
-    assert_eq!(parsed("verdict")["anyOf"].as_array().unwrap().len(), 5);
+    assert_eq!(parsed("verdict")["anyOf"].as_array().unwrap().len(), 6);
 }

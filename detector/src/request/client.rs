@@ -85,7 +85,7 @@ impl Clients {
             now: 0,
             events: 0.0,
             slots: 0.0,
-            tail: Tail::new(3.0, PRIOR_EVENTS),
+            tail: Tail::new(1.0, PRIOR_EVENTS),
         }
     }
 

@@ -146,7 +146,7 @@ impl Node {
             pulse: Pulse::new(),
             episode: None,
             known: Known::default(),
-            tail: Tail::new(3.0, PRIOR_EVENTS),
+            tail: Tail::new(1.0, PRIOR_EVENTS),
             guarded: 0,
             age: 0,
             last: slot,

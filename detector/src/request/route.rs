@@ -15,7 +15,7 @@ const MOST_AT_ROOT: u16 = 200;
 const MOST_CHILDREN: u16 = 40;
 
 /// Places that are remembered over all paths.
-const MOST_PLACES: usize = 8192;
+const MOST_PLACES: usize = 2048;
 
 /// Deeper segments are not told apart.
 const MOST_SEGMENTS: usize = 8;

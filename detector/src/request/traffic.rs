@@ -157,7 +157,9 @@ impl Traffic {
                 clients: Clients::new(),
                 named: false,
             };
-            let evicted = self.sites.insert(entry(site_key, labels(), slot, of), max);
+            let evicted = self
+                .sites
+                .insert(entry(site_key, labels(), slot, of), super::most_sites(max));
             self.evict(evicted, context, out);
         }
         let upstream = request.upstream.filter(|text| !text.is_empty() && *text != "-");
@@ -510,10 +512,12 @@ impl Outcome {
             Some(500..) => Outcome::ServerError,
             Some(400..=499) => Outcome::ClientError,
             Some(100..=399) => Outcome::Fine,
-            // The client went away (Envoy's DC), or nobody knows.
-            _ if request.flags.is_some_and(|flags| flags.contains("DC")) => Outcome::ClientError,
-            Some(_) => Outcome::ServerError,
-            None => Outcome::Fine,
+            // There was no response: Envoy's flags tell who is to blame, the client that went away or the upstream.
+            _ => match request.flags.filter(|flags| !flags.is_empty() && *flags != "-") {
+                Some(flags) if flags.split(',').any(|flag| flag == "DC") => Outcome::ClientError,
+                Some(_) => Outcome::ServerError,
+                None => Outcome::Fine,
+            },
         }
     }
 }

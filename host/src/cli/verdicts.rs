@@ -80,7 +80,7 @@ impl Episodes {
 mod tests {
     use super::*;
 
-    const ONSET: &str = r#"{"timestamp":"2026-03-02T14:05:30Z","subject":{},"kind":"spike","severity":"high","score":0.9,"surprise":1.0,"threshold":1.0,"phase":"onset","seconds":0.0,"events":1,"peak":"2026-03-02T14:05:30Z","fingerprint":"00000000000000ff","explanation":{"contributions":[],"counterfactual":[]}}"#;
+    const ONSET: &str = r#"{"timestamp":"2026-03-02T14:05:30Z","subject":{},"kind":"spike","anomaly_type":"pattern","severity":"high","score":0.9,"surprise":1.0,"threshold":1.0,"phase":"onset","seconds":0.0,"events":1,"peak":"2026-03-02T14:05:30Z","fingerprint":"00000000000000ff","explanation":{"contributions":[],"counterfactual":[]}}"#;
 
     #[test]
     fn every_kind_of_line_is_told_apart() {

@@ -132,7 +132,8 @@ mod tests {
             .filter_map(|(name, value)| Some((name.to_owned(), value?.into())))
             .collect();
         serde_json::from_value(serde_json::json!({
-            "timestamp": Timestamp::from_seconds(seconds), "subject": labels, "kind": "spike", "severity": "high",
+            "timestamp": Timestamp::from_seconds(seconds), "subject": labels, "kind": "spike", "anomaly_type": "pattern",
+            "severity": "high",
             "score": 0.9, "surprise": 1.0, "threshold": 1.0, "phase": "onset", "seconds": 0.0, "events": 1,
             "peak": Timestamp::from_seconds(seconds), "fingerprint": "00000000000000ff",
             "explanation": {"contributions": [], "counterfactual": []}
