@@ -15,6 +15,7 @@ mod keys;
 mod limit;
 mod log;
 mod metric;
+mod number;
 mod request;
 mod scorer;
 mod series;

@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Timestamp;
+use crate::number::Bounded;
 use crate::series::WRONG_CLOCK;
 
 const LN_10: f64 = std::f64::consts::LN_10;
@@ -112,7 +113,7 @@ impl Tail {
     /// The share of events that reach a nominal surprise.
     fn reached(&self, nominal: f64) -> f64 {
         let total = f64::from(self.total);
-        let wanted = TAIL_EVENTS.max(libm::sqrt(total));
+        let wanted = TAIL_EVENTS.at_least(libm::sqrt(total));
         let events = total + f64::from(self.prior);
         let assumed = f64::from(self.prior) / events;
         let position = nominal / STEP;
@@ -139,7 +140,8 @@ impl Tail {
         let fit = Fit {
             start,
             level: mass / events,
-            excess: ((excess + TAIL_EVENTS * usual) / (weight + TAIL_EVENTS)).max(usual / f64::from(self.steepest)),
+            excess: ((excess + TAIL_EVENTS * usual) / (weight + TAIL_EVENTS))
+                .at_least(usual / f64::from(self.steepest)),
             assumed,
         };
         let part = self
@@ -150,17 +152,17 @@ impl Tail {
         let counted = (f64::from(above) + part) / events + assumed * libm::exp(-nominal * LN_10);
         // What was counted is never less likely than the curve says: it happened.
         (if nominal >= start {
-            fit.reached(nominal).max(counted)
+            fit.reached(nominal).at_least(counted)
         } else {
             counted
         })
-        .max(0.0)
+        .at_least(0.0)
     }
 }
 
 /// A number brought between two bounds; what is no number comes out as the upper one, and nothing panics.
 pub(crate) fn within(value: f64, low: f64, high: f64) -> f64 {
-    value.min(high).max(low)
+    value.at_most(high).at_least(low)
 }
 
 /// Nominal surprise of a deviation of `z` spreads: a heavy-tailed prior (Student's t with 4 degrees of freedom
@@ -179,7 +181,7 @@ pub(crate) fn of_sum(evidence: &[f64]) -> f64 {
         term *= x / k as f64;
         series += term;
     }
-    (sum - libm::log10(series)).max(0.0)
+    (sum - libm::log10(series)).at_least(0.0)
 }
 
 /// Spends the false alarms that a user allows: from a rate per day to the surprise that an event has to reach.
@@ -251,13 +253,13 @@ impl Budget {
                 events: 0.0,
             };
             // A pause of the whole feed is no time in which an alarm could have come.
-            let elapsed = elapsed.min(3600.0);
+            let elapsed = elapsed.at_most(3600.0);
             self.windows += 1.0;
-            let rate = (1.0 / self.windows).max(1.0 / WINDOWS);
+            let rate = (1.0 / self.windows).at_least(1.0 / WINDOWS);
             self.events += rate * (events - self.events);
             self.spacing += rate * (elapsed - self.spacing);
             let allowed = alarms_per_day * elapsed / 86_400.0;
-            self.experience = (self.experience - STEP_OF_ALARM * allowed).max(0.0);
+            self.experience = (self.experience - STEP_OF_ALARM * allowed).at_least(0.0);
         }
         if let Some(window) = &mut self.window {
             window.events += 1.0;
@@ -266,14 +268,14 @@ impl Budget {
 
     /// An alarm was raised.
     pub(crate) fn alarm(&mut self) {
-        self.experience = (self.experience + STEP_OF_ALARM).min(MOST_EXPERIENCE);
+        self.experience = (self.experience + STEP_OF_ALARM).at_most(MOST_EXPERIENCE);
     }
 
     /// The surprise that an event has to reach to be an alarm.
     pub(crate) fn threshold(&self, alarms_per_day: f64) -> f64 {
         let windows_per_day = 86_400.0 / self.spacing;
-        let chances = windows_per_day * self.events.max(1.0) / ALIKE;
-        (libm::log10(chances / alarms_per_day) + self.experience).max(LEAST_THRESHOLD)
+        let chances = windows_per_day * self.events.at_least(1.0) / ALIKE;
+        (libm::log10(chances / alarms_per_day) + self.experience).at_least(LEAST_THRESHOLD)
     }
 }
 

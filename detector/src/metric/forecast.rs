@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Timestamp;
+use crate::number::Bounded;
 use crate::threshold::within;
 
 /// A range that is expected, mostly a single value.
@@ -22,7 +23,7 @@ impl Forecast {
 
     /// The expected value that is nearest to what was seen.
     pub(super) fn nearest(&self, value: f64) -> f64 {
-        value.max(self.low).min(self.high)
+        value.at_least(self.low).at_most(self.high)
     }
 }
 
@@ -103,7 +104,7 @@ impl Forecasters {
         let all = self.all(time);
         for (error, forecast) in self.errors.iter_mut().zip(all) {
             if let Some(forecast) = forecast {
-                let now = (value - forecast.nearest(value)).abs().min(reach);
+                let now = (value - forecast.nearest(value)).abs().at_most(reach);
                 if *error < 0.0 {
                     *error = now;
                 } else {
@@ -182,8 +183,8 @@ impl Season {
             .into_iter()
             .filter_map(|slot| self.slot(slot));
         Some(near.fold(Forecast::exactly(usual), |range, value| Forecast {
-            low: range.low.min(value),
-            high: range.high.max(value),
+            low: range.low.at_most(value),
+            high: range.high.at_least(value),
         }))
     }
 
@@ -205,10 +206,10 @@ impl Season {
                 self.without = self.with;
             }
             // Bounded, so that an hour of trouble does not decide it, and with some play, so that it stays decided.
-            let bound = 4.0 * self.without.max(self.with);
+            let bound = 4.0 * self.without.at_least(self.with);
             let bound = if bound > 0.0 { bound } else { f64::INFINITY };
-            self.with += share * ((value - usual).abs().min(bound) - self.with);
-            self.without += share * ((value - self.mean).abs().min(bound) - self.without);
+            self.with += share * ((value - usual).abs().at_most(bound) - self.with);
+            self.without += share * ((value - self.mean).abs().at_most(bound) - self.without);
             self.explains = self.with < if self.explains { 0.9 } else { 0.7 } * self.without;
         }
         if self.first.is_none() {

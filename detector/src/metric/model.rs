@@ -9,6 +9,7 @@ use super::forecast::Forecasters;
 use super::unit;
 use crate::event::{Finite, Timestamp};
 use crate::feature::{self, Point};
+use crate::number::Bounded;
 use crate::series::WRONG_CLOCK;
 use crate::threshold::{PRIOR_EVENTS, Tail, within};
 
@@ -150,7 +151,7 @@ impl Metric {
         let k = Look::Lasting as usize;
         let (look, deviation, floor) = (self.looks.get(k)?, *reading.deviations.get(k)?, *reading.floors.get(k)?);
         // The first change of a metric that never varied is as far as can be told.
-        let usual = look.spread.max(floor).max(f64::MIN_POSITIVE);
+        let usual = look.spread.at_least(floor).at_least(f64::MIN_POSITIVE);
         Finite::new(within(deviation / usual, -FARTHEST, FARTHEST))
     }
 
@@ -198,11 +199,11 @@ impl Metric {
             },
             rest - steady,
         ];
-        let point_floor = (0.05 * self.wide).max(0.5 * self.resolution);
+        let point_floor = (0.05 * self.wide).at_least(0.5 * self.resolution);
         let floors = [
             point_floor,
             // What the mean of ten values of this spread wanders by.
-            (0.25 * self.looks[0].spread).max(0.5 * point_floor),
+            (0.25 * self.looks[0].spread).at_least(0.5 * point_floor),
             0.25 * self.wide,
             1.0,
             point_floor,
@@ -237,13 +238,13 @@ impl Metric {
                 .surprise(channel.nominal(reading.deviations[k], reading.floors[k]));
             if self.wide == 0.0 {
                 // It never varied, and for how many values is all that is known (Laplace's rule of succession).
-                surprise = surprise.min(known);
+                surprise = surprise.at_most(known);
             }
             match look {
                 // One value can be only so much stranger than there were values to tell.
-                Look::Point => surprise = surprise.min(known + MOST_BEYOND),
+                Look::Point => surprise = surprise.at_most(known + MOST_BEYOND),
                 Look::Lasting => {
-                    reading.sum = self.sum + surprise.min(known.min(MOST_OF_A_VALUE)) - ALLOWANCE;
+                    reading.sum = self.sum + surprise.at_most(known.at_most(MOST_OF_A_VALUE)) - ALLOWANCE;
                     reading.sum = within(reading.sum, 0.0, MOST_SUM);
                     surprise = self.sums.surprise(SUM_SLOPE * reading.sum);
                 }
@@ -255,7 +256,7 @@ impl Metric {
             }
         }
         // Bonferroni: valid however the looks depend on each other.
-        reading.surprise = (reading.surprise - libm::log10(active)).max(0.0);
+        reading.surprise = (reading.surprise - libm::log10(active)).at_least(0.0);
     }
 
     /// Learns a value. `weight` below 1 learns less of it; `reading` is what was read from it.
@@ -306,7 +307,7 @@ impl Metric {
         let reach = if self.seen < FIRST_VALUES {
             f64::INFINITY
         } else {
-            4.0 * self.looks[0].spread.max(reading.floors[0])
+            4.0 * self.looks[0].spread.at_least(reading.floors[0])
         };
         // A metric that never varied has no spread to bound its first change by.
         let reach = if reach == 0.0 { f64::INFINITY } else { reach };
@@ -323,7 +324,7 @@ impl Metric {
         }
         if self.seen > FIRST_VALUES {
             self.sum = reading.sum;
-            self.greatest_sum = self.greatest_sum.max(self.sum);
+            self.greatest_sum = self.greatest_sum.at_least(self.sum);
             self.excursion += QUICK * weight;
             // An excursion is learned when it is over: it must not become usual while it lasts.
             if self.sum == 0.0 {
@@ -332,13 +333,13 @@ impl Metric {
             }
         }
         let away = (value - self.steady_level(time)).abs();
-        let wide_rate = weight * (1.0 / self.seen as f64).max(1.0 / 512.0);
+        let wide_rate = weight * (1.0 / self.seen as f64).at_least(1.0 / 512.0);
         let bound = if self.wide > 0.0 {
             10.0 * self.wide
         } else {
             f64::INFINITY
         };
-        self.wide += wide_rate * (away.min(bound) - self.wide);
+        self.wide += wide_rate * (away.at_most(bound) - self.wide);
 
         let (rest, seasonal) = self.without_season(time, value);
         if seasonal == self.seasonal {
@@ -350,11 +351,11 @@ impl Metric {
             );
             let level = if self.seen < FIRST_VALUES { rest } else { level };
             self.quick += rate * (level - self.quick);
-            let early = (1.0 / self.seen as f64).max(STEADY);
+            let early = (1.0 / self.seen as f64).at_least(STEADY);
             self.steady += weight * early * (rest - self.steady).clamp(-reach, reach);
             let share = |time_constant: f64| weight * seconds / (time_constant + seconds);
             self.half_hour += share(HALF_HOUR) * (level - self.half_hour);
-            self.day += share(DAY).max(weight / self.seen as f64) * (level - self.day);
+            self.day += share(DAY).at_least(weight / self.seen as f64) * (level - self.day);
         } else {
             self.seasonal = seasonal;
             (self.quick, self.steady, self.half_hour, self.day) = (rest, rest, rest, rest);
@@ -463,7 +464,7 @@ impl Metric {
 
     /// Event time since the last value; never negative, so that late values do no harm.
     fn seconds(&self, time: Timestamp) -> f64 {
-        time.seconds_since(self.last_time).max(0.0)
+        time.seconds_since(self.last_time).at_least(0.0)
     }
 
     fn without_season(&self, time: Timestamp, value: f64) -> (f64, bool) {
@@ -486,5 +487,5 @@ impl Metric {
 fn run_deviation(run: u32, same: f64) -> f64 {
     // Rounding makes neighbours alike now and then; only a run says something.
     let nominal = -f64::from(run) * libm::log10(within(same, 0.1, 1.0));
-    2.0 * libm::sqrt((libm::pow(10.0, nominal.min(12.0) / 2.0) - 1.0).max(0.0))
+    2.0 * libm::sqrt((libm::pow(10.0, nominal.at_most(12.0) / 2.0) - 1.0).at_least(0.0))
 }

@@ -7,6 +7,7 @@ use super::model::{Metric, Reading};
 use super::together::{COUNTS_AS, FEWEST, Sight, Together};
 use super::unit::unit;
 use crate::event::{Finite, Timestamp, Value};
+use crate::number::Bounded;
 use crate::series::MAX_LABEL_BYTES;
 use crate::verdict::{Contribution, Expected, Explanation, Kind, Observation, Substitution};
 
@@ -403,18 +404,18 @@ fn combine(readings: &[Option<Reading>]) -> f64 {
     let mean = if count == 1.0 {
         first.surprise
     } else {
-        libm::log10(sum.min(f64::MAX) / count).max(0.0)
+        libm::log10(sum.at_most(f64::MAX) / count).at_least(0.0)
     };
-    mean.max(mean_of_three(readings))
+    mean.at_least(mean_of_three(readings))
 }
 
 /// The surprise of a row with what the forest makes of it: again the harmonic mean of the probabilities, in which the
 /// forest counts as much as one of the metrics.
 fn with_sight(surprise: f64, metrics: usize, sight: Option<&Sight>) -> f64 {
     let Some(sight) = sight else { return surprise };
-    let (metrics, most) = (metrics as f64, surprise.max(sight.surprise));
+    let (metrics, most) = (metrics as f64, surprise.at_least(sight.surprise));
     let sum = metrics * libm::exp10(surprise - most) + libm::exp10(sight.surprise - most);
-    (most + libm::log10(sum / (metrics + 1.0))).max(0.0)
+    (most + libm::log10(sum / (metrics + 1.0))).at_least(0.0)
 }
 
 /// Three metrics that are strange together are as strange as they are on average, however many others are not: for

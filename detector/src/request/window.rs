@@ -176,7 +176,7 @@ impl Sums {
         self.client_slots += f64::from(u8::from(slot.client_errors > 0));
         self.timed += f64::from(slot.timed);
         let expected = f64::from(slot.slow_expected);
-        self.slow += f64::from(slot.slow).min(expected + MOST_OF_A_SLOT * libm::sqrt(expected.max(0.0)) + 1.0);
+        self.slow += f64::from(slot.slow).at_most(expected + MOST_OF_A_SLOT * libm::sqrt(expected.at_least(0.0)) + 1.0);
         self.slow_expected += f64::from(slot.slow_expected);
         self.slow_slots += f64::from(u8::from(slot.slow > 0));
         self.z += bounded(slot.z, slot.timed);
@@ -187,3 +187,4 @@ impl Sums {
         self.size_ratio += f64::from(slot.size_ratio);
     }
 }
+use crate::number::Bounded;
