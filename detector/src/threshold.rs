@@ -113,7 +113,7 @@ impl Tail {
     /// The share of events that reach a nominal surprise.
     fn reached(&self, nominal: f64) -> f64 {
         let total = f64::from(self.total);
-        let wanted = TAIL_EVENTS.at_least(libm::sqrt(total));
+        let wanted = TAIL_EVENTS.at_least(total.sqrt());
         let events = total + f64::from(self.prior);
         let assumed = f64::from(self.prior) / events;
         let position = nominal / STEP;

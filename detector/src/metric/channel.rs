@@ -74,7 +74,7 @@ impl Channel {
 
     /// The size of the deviation at which the nominal surprise is reached.
     pub(super) fn deviation_at(&self, nominal: f64, floor: f64) -> f64 {
-        2.0 * libm::sqrt((libm::pow(10.0, nominal / 2.0) - 1.0).at_least(0.0)) * self.spread.at_least(floor)
+        2.0 * ((libm::pow(10.0, nominal / 2.0) - 1.0).at_least(0.0)).sqrt() * self.spread.at_least(floor)
     }
 
     /// Learns a deviation; one that is not independent of the one before carries less `weight`.

@@ -249,7 +249,7 @@ impl Node {
             return;
         }
         // What is usual is an estimate itself.
-        let scale = libm::sqrt(sums.timed * (1.0 + sums.timed / known.timed));
+        let scale = (sums.timed * (1.0 + sums.timed / known.timed)).sqrt();
         let ratio = sums.ratio / sums.timed;
         let (share, usual) = (sums.slow / sums.timed, sums.slow_expected / sums.timed);
         let evidence = Evidence {
@@ -263,7 +263,7 @@ impl Node {
         };
         if ratio > LEAST_RATIO * load {
             looks.offer(Evidence {
-                surprise: of_normal(sums.z / scale / libm::sqrt(known.z.factor())),
+                surprise: of_normal(sums.z / scale / known.z.factor().sqrt()),
                 ..evidence
             });
         } else if share > LEAST_TIMES_SLOW * load * usual
@@ -271,7 +271,7 @@ impl Node {
             && sums.slow_slots >= LEAST_SLOTS
         {
             // Squares are skewed, and so are sums of not too many of them.
-            let w = sums.w / scale / libm::sqrt(known.w.factor());
+            let w = sums.w / scale / known.w.factor().sqrt();
             let spread = of_gamma(w, sums.timed / 2.0 / known.w.factor());
             let rate = Rate {
                 events: usual * known.timed + 1.0,
@@ -295,8 +295,8 @@ impl Node {
         let ratio = sums.size_ratio / sums.sized;
         // Half or twice the size.
         if ratio.abs() > std::f64::consts::LN_2 {
-            let scale = libm::sqrt(sums.sized * (1.0 + sums.sized / known.sized));
-            let z = sums.size_z.abs() / scale / libm::sqrt(known.size.factor());
+            let scale = (sums.sized * (1.0 + sums.sized / known.sized)).sqrt();
+            let z = sums.size_z.abs() / scale / known.size.factor().sqrt();
             looks.offer(Evidence {
                 family: Family::Size,
                 kind: Kind::ResponseSize,
@@ -413,7 +413,7 @@ fn errors(sums: &Sums, rates: &(Rate, Rate), looks: &mut Looks) {
     for (family, (rate, errors, slots, least)) in [(Family::Errors, server), (Family::ClientErrors, client)] {
         let (share, usual) = (errors / sums.requests, rate.mean());
         // A handful of errors says little of their share: it has to be that much larger beyond doubt.
-        let surely = (errors - DOUBT * libm::sqrt(errors)) / sums.requests;
+        let surely = (errors - DOUBT * errors.sqrt()) / sums.requests;
         if slots >= LEAST_SLOTS && surely > usual + least && share > LEAST_TIMES * usual {
             looks.offer(Evidence {
                 family,

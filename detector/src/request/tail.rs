@@ -15,8 +15,8 @@ pub(super) fn of_normal(z: f64) -> f64 {
 /// the sum has a gamma distribution of this shape: the cube root of it is nearly normal (Wilson and Hilferty 1931).
 pub(super) fn of_gamma(z: f64, shape: f64) -> f64 {
     let shape = shape.at_least(0.5);
-    let root = libm::cbrt((1.0 + z / libm::sqrt(shape)).at_least(0.0));
-    of_normal((root - 1.0 + 1.0 / (9.0 * shape)) * 3.0 * libm::sqrt(shape))
+    let root = libm::cbrt((1.0 + z / shape.sqrt()).at_least(0.0));
+    of_normal((root - 1.0 + 1.0 / (9.0 * shape)) * 3.0 * shape.sqrt())
 }
 
 /// What is known of a rate: a gamma distribution with this many events in this much exposure.

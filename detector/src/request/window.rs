@@ -161,7 +161,7 @@ pub(super) struct Sums {
 
 /// A sum of standardised values, as far as one slot may move a window.
 fn bounded(sum: f32, count: u32) -> f64 {
-    let root = libm::sqrt(f64::from(count));
+    let root = (f64::from(count)).sqrt();
     let most = MOST_OF_A_SLOT * root;
     f64::from(sum).clamp(-most, most)
 }
@@ -176,7 +176,7 @@ impl Sums {
         self.client_slots += f64::from(u8::from(slot.client_errors > 0));
         self.timed += f64::from(slot.timed);
         let expected = f64::from(slot.slow_expected);
-        self.slow += f64::from(slot.slow).at_most(expected + MOST_OF_A_SLOT * libm::sqrt(expected.at_least(0.0)) + 1.0);
+        self.slow += f64::from(slot.slow).at_most(expected + MOST_OF_A_SLOT * expected.at_least(0.0).sqrt() + 1.0);
         self.slow_expected += f64::from(slot.slow_expected);
         self.slow_slots += f64::from(u8::from(slot.slow > 0));
         self.z += bounded(slot.z, slot.timed);
