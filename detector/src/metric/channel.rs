@@ -79,9 +79,14 @@ impl Channel {
 
     /// Learns a deviation; one that is not independent of the one before carries less `weight`.
     pub(super) fn learn(&mut self, deviation: f64, floor: f64, weight: f64) {
+        self.learn_read(deviation, self.nominal(deviation, floor), floor, weight);
+    }
+
+    /// The same, where the nominal surprise was asked for before.
+    pub(super) fn learn_read(&mut self, deviation: f64, nominal: f64, floor: f64, weight: f64) {
         // The first deviation of all has no spread to be measured in.
         if deviation == 0.0 || self.spread.at_least(floor) > 0.0 {
-            self.tail.learn(self.nominal(deviation, floor), weight);
+            self.tail.learn(nominal, weight);
         }
         self.seen += weight;
         let size = deviation.abs();

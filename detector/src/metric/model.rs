@@ -61,6 +61,8 @@ pub(super) struct Reading {
     pub(super) look: Look,
     deviations: [f64; LOOKS],
     floors: [f64; LOOKS],
+    /// Nominal surprises, as far as anybody asked.
+    nominals: [Option<f64>; LOOKS],
     sum: f64,
     pub(super) forecast: f64,
 }
@@ -214,6 +216,7 @@ impl Metric {
             look: Look::Point,
             deviations,
             floors,
+            nominals: [None; LOOKS],
             sum: 0.0,
             forecast,
         };
@@ -233,9 +236,9 @@ impl Metric {
                 continue;
             }
             active += f64::from(u8::from(k > 0));
-            let mut surprise = channel
-                .tail
-                .surprise(channel.nominal(reading.deviations[k], reading.floors[k]));
+            let nominal = channel.nominal(reading.deviations[k], reading.floors[k]);
+            reading.nominals[k] = Some(nominal);
+            let mut surprise = channel.tail.surprise(nominal);
             if self.wide == 0.0 {
                 // It never varied, and for how many values is all that is known (Laplace's rule of succession).
                 surprise = surprise.at_most(known);
@@ -319,7 +322,9 @@ impl Metric {
         for (k, channel) in self.looks.iter_mut().enumerate() {
             let known = k == 0 || reading.deviations[k] != 0.0;
             if known {
-                channel.learn(reading.deviations[k], reading.floors[k], news[k] * weight);
+                let (deviation, floor) = (reading.deviations[k], reading.floors[k]);
+                let nominal = reading.nominals[k].unwrap_or_else(|| channel.nominal(deviation, floor));
+                channel.learn_read(deviation, nominal, floor, news[k] * weight);
             }
         }
         if self.seen > FIRST_VALUES {
