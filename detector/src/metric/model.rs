@@ -259,7 +259,9 @@ impl Metric {
             }
         }
         // Bonferroni: valid however the looks depend on each other.
-        reading.surprise = (reading.surprise - libm::log10(active)).at_least(0.0);
+        if reading.surprise > 0.0 {
+            reading.surprise = (reading.surprise - libm::log10(active)).at_least(0.0);
+        }
     }
 
     /// Learns a value. `weight` below 1 learns less of it; `reading` is what was read from it.

@@ -396,17 +396,24 @@ fn combine(readings: &[Option<Reading>]) -> f64 {
     let Some(first) = known.next() else {
         return 0.0;
     };
-    let (mut count, mut sum) = (1.0, libm::exp10(first.surprise));
+    let (mut count, mut sum) = (1.0, power(first.surprise));
     for reading in known {
         count += 1.0;
-        sum += libm::exp10(reading.surprise);
+        sum += power(reading.surprise);
     }
     let mean = if count == 1.0 {
         first.surprise
+    } else if sum == count {
+        0.0
     } else {
         libm::log10(sum.at_most(f64::MAX) / count).at_least(0.0)
     };
     mean.at_least(mean_of_three(readings))
+}
+
+/// What is as likely as not strange at all is common, and needs no power of ten to say so.
+fn power(surprise: f64) -> f64 {
+    if surprise == 0.0 { 1.0 } else { libm::exp10(surprise) }
 }
 
 /// The surprise of a row with what the forest makes of it: again the harmonic mean of the probabilities, in which the
