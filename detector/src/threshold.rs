@@ -50,17 +50,17 @@ pub(crate) struct Tail {
     prior: f32,
 }
 
-/// The tail from `start` on: `P(Y > y) = level · exp(−(y − start) / excess) + assumed · 10^−y` for `y ≥ start`.
+/// The tail from `start` on: `P(Y > y) = level · exp(−(y − start) / excess) + assumed` for `y ≥ start`.
 struct Fit {
     start: f64,
     level: f64,
     excess: f64,
-    assumed: f64,
 }
 
 impl Fit {
-    fn reached(&self, nominal: f64) -> f64 {
-        self.level * libm::exp((self.start - nominal) / self.excess) + self.assumed * libm::exp(-nominal * LN_10)
+    /// `assumed` is what the assumption says of this nominal surprise.
+    fn reached(&self, nominal: f64, assumed: f64) -> f64 {
+        self.level * libm::exp((self.start - nominal) / self.excess) + assumed
     }
 }
 
@@ -77,7 +77,7 @@ impl Tail {
 
     /// The measured surprise of a nominal one: finite, at least 0, never falling as `nominal` rises.
     pub(crate) fn surprise(&self, nominal: f64) -> f64 {
-        -libm::log10(within(self.reached(nominal), 1e-300, 1.0))
+        -libm::log10(self.reached_below(nominal, f64::INFINITY).unwrap_or(1.0))
     }
 
     /// The nominal surprise that is reached with this probability.
@@ -112,14 +112,23 @@ impl Tail {
         }
     }
 
-    /// The share of events that reach a nominal surprise.
-    fn reached(&self, nominal: f64) -> f64 {
+    /// The share of events that reach a nominal surprise, where it is less than `least`: most of the work is for the
+    /// end of the tail, and need not be done where counting alone shows that there are more.
+    pub(crate) fn reached_below(&self, nominal: f64, least: f64) -> Option<f64> {
         let total = f64::from(self.total);
-        let wanted = TAIL_EVENTS.at_least(total.sqrt());
         let events = total + f64::from(self.prior);
-        let assumed = f64::from(self.prior) / events;
         let position = nominal / STEP;
         let bin = (position as usize).min(MAX_BINS);
+        let part = self
+            .bins
+            .get(bin)
+            .map_or(0.0, |count| f64::from(*count) * (1.0 - (position - bin as f64)));
+        let above: f32 = self.bins.iter().skip(bin + 1).sum();
+        let counted = (f64::from(above) + part) / events;
+        if counted >= least {
+            return None;
+        }
+        let wanted = TAIL_EVENTS.at_least(total.sqrt());
         let (mut mass, mut moment) = (0.0, 0.0);
         let mut start = 0.0;
         for (index, count) in self.bins.iter().enumerate().rev() {
@@ -139,26 +148,22 @@ impl Tail {
             (mass, excess)
         };
         let usual = 1.0 / LN_10;
-        let fit = Fit {
-            start,
-            level: mass / events,
-            excess: ((excess + TAIL_EVENTS * usual) / (weight + TAIL_EVENTS))
-                .at_least(usual / f64::from(self.steepest)),
-            assumed,
-        };
-        let part = self
-            .bins
-            .get(bin)
-            .map_or(0.0, |count| f64::from(*count) * (1.0 - (position - bin as f64)));
-        let above: f32 = self.bins.iter().skip(bin + 1).sum();
-        let counted = (f64::from(above) + part) / events + assumed * libm::exp(-nominal * LN_10);
+        let assumed = f64::from(self.prior) / events * libm::exp(-nominal * LN_10);
+        let counted = counted + assumed;
         // What was counted is never less likely than the curve says: it happened.
-        (if nominal >= start {
-            fit.reached(nominal).at_least(counted)
+        let reached = if nominal >= start {
+            let fit = Fit {
+                start,
+                level: mass / events,
+                excess: ((excess + TAIL_EVENTS * usual) / (weight + TAIL_EVENTS))
+                    .at_least(usual / f64::from(self.steepest)),
+            };
+            fit.reached(nominal, assumed).at_least(counted)
         } else {
             counted
-        })
-        .at_least(0.0)
+        };
+        let reached = within(reached, 1e-300, 1.0);
+        (reached < least).then_some(reached)
     }
 }
 

@@ -96,6 +96,11 @@ const SUM_SLOPE: f64 = 0.25;
 /// A value counts for the level of several as if it were at most so many usual distances away.
 const OUTLIER: f64 = 6.0;
 
+/// Less than log10(1 + 16) is less than is known of any value that is judged.
+const LEAST_KNOWN: f64 = 1.2;
+/// What is as likely as this is less surprising than the allowance.
+const UNREMARKABLE: f64 = 0.032;
+
 /// Values are taken to be at most this large, either way: beyond it their differences would overflow.
 const LARGEST: f64 = 1e30;
 
@@ -227,8 +232,17 @@ impl Metric {
     }
 
     fn judge(&self, reading: &mut Reading) {
-        let known = libm::log10(self.seen as f64 + 1.0);
+        // What is known of so many values, where it can matter.
+        let known = |surprise: f64| {
+            if surprise > LEAST_KNOWN {
+                libm::log10(self.seen as f64 + 1.0)
+            } else {
+                f64::INFINITY
+            }
+        };
         let mut active = 1.0;
+        // What is at least as likely as this is not more surprising than what was found.
+        let mut least = 1.0;
         for (look, channel) in Look::ALL.into_iter().zip(&self.looks) {
             let k = look as usize;
             // Before a whole day was seen, a drift may be the time of the day.
@@ -238,24 +252,35 @@ impl Metric {
             active += f64::from(u8::from(k > 0));
             let nominal = channel.nominal(reading.deviations[k], reading.floors[k]);
             reading.nominals[k] = Some(nominal);
-            let mut surprise = channel.tail.surprise(nominal);
-            if self.wide == 0.0 {
+            let reached = if look == Look::Lasting {
+                // A value that is less surprising than the allowance leaves a sum of nothing at nothing.
+                let most = if self.sum == 0.0 { UNREMARKABLE } else { f64::INFINITY };
+                let reached = channel.tail.reached_below(nominal, most);
+                let surprise = reached.map_or(0.0, |reached| -libm::log10(reached));
+                let bound = known(surprise).at_most(MOST_OF_A_VALUE);
+                reading.sum = self.sum + surprise.at_most(bound) - ALLOWANCE;
+                reading.sum = within(reading.sum, 0.0, MOST_SUM);
+                self.sums.reached_below(SUM_SLOPE * reading.sum, least)
+            } else {
+                channel.tail.reached_below(nominal, least)
+            };
+            let Some(reached) = reached else { continue };
+            let found = -libm::log10(reached);
+            let mut surprise = found;
+            if look != Look::Lasting && self.wide == 0.0 {
                 // It never varied, and for how many values is all that is known (Laplace's rule of succession).
-                surprise = surprise.at_most(known);
+                surprise = surprise.at_most(known(surprise));
             }
-            match look {
+            if look == Look::Point {
                 // One value can be only so much stranger than there were values to tell.
-                Look::Point => surprise = surprise.at_most(known + MOST_BEYOND),
-                Look::Lasting => {
-                    reading.sum = self.sum + surprise.at_most(known.at_most(MOST_OF_A_VALUE)) - ALLOWANCE;
-                    reading.sum = within(reading.sum, 0.0, MOST_SUM);
-                    surprise = self.sums.surprise(SUM_SLOPE * reading.sum);
-                }
-                Look::Shift | Look::Drift | Look::Stuck => {}
+                surprise = surprise.at_most(known(surprise) + MOST_BEYOND);
             }
             if surprise > reading.surprise {
                 reading.surprise = surprise;
                 reading.look = look;
+                if surprise == found {
+                    least = reached;
+                }
             }
         }
         // Bonferroni: valid however the looks depend on each other.
