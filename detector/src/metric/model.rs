@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::channel::{Channel, Look};
-use super::forecast::Forecasters;
+use super::forecast::{Forecast, Forecasters, TimeOfDay};
 use super::unit;
 use crate::event::{Finite, Timestamp};
 use crate::feature::{self, Point};
@@ -63,6 +63,8 @@ pub(super) struct Reading {
     floors: [f64; LOOKS],
     /// Nominal surprises, as far as anybody asked.
     nominals: [Option<f64>; LOOKS],
+    /// What the season says of its time.
+    range: Option<Forecast>,
     sum: f64,
     pub(super) forecast: f64,
 }
@@ -171,13 +173,18 @@ impl Metric {
     }
 
     /// What a value looks like; `None` when there is nothing to compare it with yet.
-    pub(super) fn read(&self, time: Timestamp, raw: f64) -> Option<Reading> {
+    pub(super) fn read(&self, at: &TimeOfDay, raw: f64) -> Option<Reading> {
+        let time = at.time;
         let raw = within(raw, -LARGEST, LARGEST);
         let value = self.value(time, raw)?;
         let forecasters = self.forecasters.as_ref()?;
         let seconds = self.seconds(time);
-        let forecast = forecasters.forecast(time).nearest(value);
-        let (rest, seasonal) = self.without_season(time, value);
+        let range = forecasters.season.range(at);
+        let forecast = forecasters.forecast(range).nearest(value);
+        let (rest, seasonal) = match range {
+            Some(range) if forecasters.season.explains() => (value - range.nearest(value), true),
+            _ => (value, false),
+        };
         let restarted = seasonal != self.seasonal;
         let steady = if restarted { rest } else { self.steady };
         // One outlier must not look like a level.
@@ -222,6 +229,7 @@ impl Metric {
             deviations,
             floors,
             nominals: [None; LOOKS],
+            range,
             sum: 0.0,
             forecast,
         };
@@ -290,7 +298,8 @@ impl Metric {
     }
 
     /// Learns a value. `weight` below 1 learns less of it; `reading` is what was read from it.
-    pub(super) fn learn(&mut self, time: Timestamp, raw: f64, reading: Option<&Reading>, weight: f64) {
+    pub(super) fn learn(&mut self, at: &TimeOfDay, raw: f64, reading: Option<&Reading>, weight: f64) {
+        let time = at.time;
         let raw = within(raw, -LARGEST, LARGEST);
         if self.last_time.seconds_since(time) > WRONG_CLOCK {
             // The value before had a wrong clock: time goes on from here, and a counter has nothing to compare with.
@@ -314,7 +323,7 @@ impl Metric {
         self.recent.push_back((time, value));
         let Some(forecasters) = &mut self.forecasters else {
             let mut forecasters = Forecasters::new(value);
-            forecasters.learn(time, 0.0, value, f64::INFINITY, 1.0);
+            forecasters.learn(at, None, 0.0, value, f64::INFINITY, 1.0);
             self.forecasters = Some(forecasters);
             self.first = time;
             self.last_time = time;
@@ -341,7 +350,7 @@ impl Metric {
         };
         // A metric that never varied has no spread to bound its first change by.
         let reach = if reach == 0.0 { f64::INFINITY } else { reach };
-        forecasters.learn(time, seconds, value, reach, weight);
+        forecasters.learn(at, reading.range, seconds, value, reach, weight);
 
         // Deviations of smoothed levels are alike from one value to the next: only each tenth, or each half
         // hour, is news.
@@ -364,7 +373,7 @@ impl Metric {
                 (self.greatest_sum, self.excursion) = (0.0, 0.0);
             }
         }
-        let away = (value - self.steady_level(time)).abs();
+        let away = (value - self.steady_level(at)).abs();
         let wide_rate = weight * (1.0 / self.seen as f64).at_least(1.0 / 512.0);
         let bound = if self.wide > 0.0 {
             10.0 * self.wide
@@ -373,7 +382,7 @@ impl Metric {
         };
         self.wide += wide_rate * (away.at_most(bound) - self.wide);
 
-        let (rest, seasonal) = self.without_season(time, value);
+        let (rest, seasonal) = self.without_season(at, value);
         if seasonal == self.seasonal {
             let rate = weight * QUICK;
             let level = within(
@@ -401,7 +410,7 @@ impl Metric {
         if let Some(forecasters) = &mut self.forecasters {
             forecasters.restart(time, last);
         }
-        let (rest, _) = self.without_season(time, last);
+        let (rest, _) = self.without_season(&TimeOfDay::of(time), last);
         (self.quick, self.steady, self.half_hour, self.day) = (rest, rest, rest, rest);
         self.run = 0;
         self.sum = 0.0;
@@ -475,7 +484,7 @@ impl Metric {
     fn season_now(&self) -> f64 {
         let season = self.forecasters.as_ref().map(|f| &f.season);
         match season {
-            Some(season) if self.seasonal => season.usual(self.last_time).unwrap_or(0.0),
+            Some(season) if self.seasonal => season.usual(&TimeOfDay::of(self.last_time)).unwrap_or(0.0),
             _ => 0.0,
         }
     }
@@ -499,18 +508,18 @@ impl Metric {
         time.seconds_since(self.last_time).at_least(0.0)
     }
 
-    fn without_season(&self, time: Timestamp, value: f64) -> (f64, bool) {
+    fn without_season(&self, at: &TimeOfDay, value: f64) -> (f64, bool) {
         let season = self.forecasters.as_ref().map(|f| &f.season).filter(|s| s.explains());
-        match season.and_then(|season| season.range(time)) {
+        match season.and_then(|season| season.range(at)) {
             Some(range) => (value - range.nearest(value), true),
             None => (value, false),
         }
     }
 
-    fn steady_level(&self, time: Timestamp) -> f64 {
+    fn steady_level(&self, at: &TimeOfDay) -> f64 {
         let season = self.forecasters.as_ref().map(|f| &f.season);
         match season {
-            Some(season) if self.seasonal => self.steady + season.usual(time).unwrap_or(0.0),
+            Some(season) if self.seasonal => self.steady + season.usual(at).unwrap_or(0.0),
             _ => self.steady,
         }
     }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::channel::Look;
+use super::forecast::TimeOfDay;
 use super::model::{Metric, Reading};
 use super::together::{COUNTS_AS, FEWEST, Sight, Together};
 use super::unit::unit;
@@ -53,11 +54,12 @@ impl Row {
     /// What a row looks like. Metrics that were never seen before get a model, up to `max` of them.
     pub(crate) fn assess(&mut self, time: Timestamp, values: &[Value<'_>], max: usize, forest: bool) -> Assessment {
         let (mut added, mut ignored) = (0, 0);
+        let at = TimeOfDay::of(time);
         let mut readings = std::mem::take(&mut self.scratch);
         readings.clear();
         for (position, value) in values.iter().enumerate() {
             match self.find(position, value.metric) {
-                Some(index) => readings.push(self.metrics.get(index).and_then(|m| m.read(time, value.value.value()))),
+                Some(index) => readings.push(self.metrics.get(index).and_then(|m| m.read(&at, value.value.value()))),
                 None if self.metrics() < max && value.metric.len() <= MAX_LABEL_BYTES => {
                     added += 1;
                     self.metrics.reserve_exact(1);
@@ -93,12 +95,13 @@ impl Row {
 
     /// What a row would look like with other values, where nothing is to be learned from it.
     fn what_if(&self, time: Timestamp, values: &[Value<'_>]) -> f64 {
+        let at = TimeOfDay::of(time);
         let readings: Vec<_> = values
             .iter()
             .enumerate()
             .map(|(position, value)| {
                 let metric = self.metrics.get(self.find(position, value.metric)?)?;
-                metric.read(time, value.value.value())
+                metric.read(&at, value.value.value())
             })
             .collect();
         let sight = self.together(values, &readings, &mut Vec::new());
@@ -146,12 +149,13 @@ impl Row {
 
     /// Learns the row that was assessed last.
     pub(crate) fn learn(&mut self, time: Timestamp, values: &[Value<'_>], weight: f64) {
+        let at = TimeOfDay::of(time);
         let readings = std::mem::take(&mut self.scratch);
         for ((position, value), reading) in values.iter().enumerate().zip(&readings) {
             if let Some(index) = self.find(position, value.metric)
                 && let Some(metric) = self.metrics.get_mut(index)
             {
-                metric.learn(time, value.value.value(), reading.as_ref(), weight);
+                metric.learn(&at, value.value.value(), reading.as_ref(), weight);
             }
         }
         self.scratch = readings;
