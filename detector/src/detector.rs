@@ -12,6 +12,7 @@ use crate::feature;
 use crate::limit;
 use crate::log::{Ended, Match, Sessions, Stream, TemplateStats, Templates};
 use crate::metric::{Row, is_counter};
+use crate::number::Bounded;
 use crate::request::{Context, Traffic};
 use crate::series::{Model, Of, RunningTime, Series, Table};
 use crate::snapshot::{self, SnapshotError};
@@ -174,7 +175,7 @@ impl Detector {
             self.core.status.events += 1;
             let since = *self.core.scored_since.get_or_insert(event.time());
             let days = event.time().seconds_since(since) / 86_400.0;
-            self.core.status.days = self.core.status.days.max(days);
+            self.core.status.days = self.core.status.days.at_least(days);
         }
         match event {
             Event::Sample(sample) => self.sample(sample, out),
@@ -297,7 +298,7 @@ impl Detector {
         let surprise = if assessment.learning {
             0.0
         } else {
-            (assessment.surprise + answers).max(0.0)
+            (assessment.surprise + answers).at_least(0.0)
         };
         let event = Strange {
             time: sample.time,
@@ -488,7 +489,7 @@ impl Detector {
             stats.count(new, record.time);
         }
         let assessment = stream.assess(record.level, stats);
-        let surprise = (assessment.surprise + answers).max(0.0);
+        let surprise = (assessment.surprise + answers).at_least(0.0);
         let level = Stream::badness(record.level, stats);
         let event = Strange {
             time: record.time,
@@ -505,7 +506,7 @@ impl Detector {
                 explanation.features = features();
                 return (kind, explanation);
             }
-            let beyond = (surprise - rules.threshold).max(0.0);
+            let beyond = (surprise - rules.threshold).at_least(0.0);
             let (_, mut models) = stream.explain(record.level, stats, text, &assessment, beyond);
             if beyond == 0.0 {
                 models.contributions.clear();

@@ -15,6 +15,7 @@ mod keys;
 mod limit;
 mod log;
 mod metric;
+mod number;
 mod plain;
 mod request;
 mod scorer;

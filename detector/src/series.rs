@@ -11,6 +11,7 @@ use crate::event::{Subject, Timestamp};
 use crate::keys::KeyHasher;
 use crate::log::Stream;
 use crate::metric::Row;
+use crate::number::Bounded;
 use crate::threshold::{PRIOR_EVENTS, Tail};
 
 /// What is kept of a label's name and of its value, in bytes.
@@ -134,7 +135,7 @@ impl Pulse {
         if seconds > 0.0 {
             let rate = if self.every == 0.0 { 1.0 } else { 1.0 / GAPS };
             // A pause of a whole day does not make a series rare.
-            self.every += rate * (seconds.min(86_400.0) - self.every);
+            self.every += rate * (seconds.at_most(86_400.0) - self.every);
         }
         let late = (-WRONG_CLOCK..=0.0).contains(&seconds);
         if !late || self.last_time.is_none() {
@@ -161,7 +162,7 @@ impl Pulse {
                 self.tail.learn(nominal, 1.0);
             } else {
                 self.gaps += 1.0;
-                self.mean += (gap - self.mean) * (1.0 / self.gaps).max(1.0 / GAPS);
+                self.mean += (gap - self.mean) * (1.0 / self.gaps).at_least(1.0 / GAPS);
                 let nominal = self.nominal(gap);
                 self.tail.learn(nominal, 1.0);
             }
@@ -184,9 +185,9 @@ impl Pulse {
             return 0.0;
         }
         // However regular events are, nothing is known of times longer than they have been coming.
-        let times = (last - first) / quiet.max(1e-9);
+        let times = (last - first) / quiet.at_least(1e-9);
         let known = MOST_OF_A_GAP * libm::log10(1.0 + times);
-        self.tail.surprise(self.nominal(quiet)).min(known)
+        self.tail.surprise(self.nominal(quiet)).at_most(known)
     }
 
     /// The usual running time between events, in seconds.
@@ -197,7 +198,7 @@ impl Pulse {
     /// Gaps of events that come at random follow an exponential distribution; how regular they really are is
     /// what the tail measures.
     fn nominal(&self, gap: f64) -> f64 {
-        gap / self.mean.max(1e-9) / std::f64::consts::LN_10
+        gap / self.mean.at_least(1e-9) / std::f64::consts::LN_10
     }
 }
 
@@ -345,7 +346,7 @@ impl RunningTime {
         if seconds <= 0.0 {
             return false;
         }
-        self.running += seconds.min(longest);
+        self.running += seconds.at_most(longest);
         self.now = Some(time);
         true
     }

@@ -4,9 +4,12 @@
 //! Assumptions are wrong, so a [`Tail`] measures how often normal behaviour really reached a nominal value,
 //! and answers with the *measured* surprise. The same type serves channels, rows and the whole detector.
 
+use std::cell::Cell;
+
 use serde::{Deserialize, Serialize};
 
 use crate::event::Timestamp;
+use crate::number::Bounded;
 use crate::series::WRONG_CLOCK;
 
 const LN_10: f64 = std::f64::consts::LN_10;
@@ -47,17 +50,17 @@ pub(crate) struct Tail {
     prior: f32,
 }
 
-/// The tail from `start` on: `P(Y > y) = level · exp(−(y − start) / excess) + assumed · 10^−y` for `y ≥ start`.
+/// The tail from `start` on: `P(Y > y) = level · exp(−(y − start) / excess) + assumed` for `y ≥ start`.
 struct Fit {
     start: f64,
     level: f64,
     excess: f64,
-    assumed: f64,
 }
 
 impl Fit {
-    fn reached(&self, nominal: f64) -> f64 {
-        self.level * libm::exp((self.start - nominal) / self.excess) + self.assumed * libm::exp(-nominal * LN_10)
+    /// `assumed` is what the assumption says of this nominal surprise.
+    fn reached(&self, nominal: f64, assumed: f64) -> f64 {
+        self.level * libm::exp((self.start - nominal) / self.excess) + assumed
     }
 }
 
@@ -74,7 +77,7 @@ impl Tail {
 
     /// The measured surprise of a nominal one: finite, at least 0, never falling as `nominal` rises.
     pub(crate) fn surprise(&self, nominal: f64) -> f64 {
-        -libm::log10(within(self.reached(nominal), 1e-300, 1.0))
+        -libm::log10(self.reached_below(nominal, f64::INFINITY).unwrap_or(1.0))
     }
 
     /// The nominal surprise that is reached with this probability.
@@ -109,14 +112,23 @@ impl Tail {
         }
     }
 
-    /// The share of events that reach a nominal surprise.
-    fn reached(&self, nominal: f64) -> f64 {
+    /// The share of events that reach a nominal surprise, where it is less than `least`: most of the work is for the
+    /// end of the tail, and need not be done where counting alone shows that there are more.
+    pub(crate) fn reached_below(&self, nominal: f64, least: f64) -> Option<f64> {
         let total = f64::from(self.total);
-        let wanted = TAIL_EVENTS.max(libm::sqrt(total));
         let events = total + f64::from(self.prior);
-        let assumed = f64::from(self.prior) / events;
         let position = nominal / STEP;
         let bin = (position as usize).min(MAX_BINS);
+        let part = self
+            .bins
+            .get(bin)
+            .map_or(0.0, |count| f64::from(*count) * (1.0 - (position - bin as f64)));
+        let above: f32 = self.bins.iter().skip(bin + 1).sum();
+        let counted = (f64::from(above) + part) / events;
+        if counted >= least {
+            return None;
+        }
+        let wanted = TAIL_EVENTS.at_least(total.sqrt());
         let (mut mass, mut moment) = (0.0, 0.0);
         let mut start = 0.0;
         for (index, count) in self.bins.iter().enumerate().rev() {
@@ -136,31 +148,28 @@ impl Tail {
             (mass, excess)
         };
         let usual = 1.0 / LN_10;
-        let fit = Fit {
-            start,
-            level: mass / events,
-            excess: ((excess + TAIL_EVENTS * usual) / (weight + TAIL_EVENTS)).max(usual / f64::from(self.steepest)),
-            assumed,
-        };
-        let part = self
-            .bins
-            .get(bin)
-            .map_or(0.0, |count| f64::from(*count) * (1.0 - (position - bin as f64)));
-        let above: f32 = self.bins.iter().skip(bin + 1).sum();
-        let counted = (f64::from(above) + part) / events + assumed * libm::exp(-nominal * LN_10);
+        let assumed = f64::from(self.prior) / events * libm::exp(-nominal * LN_10);
+        let counted = counted + assumed;
         // What was counted is never less likely than the curve says: it happened.
-        (if nominal >= start {
-            fit.reached(nominal).max(counted)
+        let reached = if nominal >= start {
+            let fit = Fit {
+                start,
+                level: mass / events,
+                excess: ((excess + TAIL_EVENTS * usual) / (weight + TAIL_EVENTS))
+                    .at_least(usual / f64::from(self.steepest)),
+            };
+            fit.reached(nominal, assumed).at_least(counted)
         } else {
             counted
-        })
-        .max(0.0)
+        };
+        let reached = within(reached, 1e-300, 1.0);
+        (reached < least).then_some(reached)
     }
 }
 
 /// A number brought between two bounds; what is no number comes out as the upper one, and nothing panics.
 pub(crate) fn within(value: f64, low: f64, high: f64) -> f64 {
-    value.min(high).max(low)
+    value.at_most(high).at_least(low)
 }
 
 /// Nominal surprise of a deviation of `z` spreads: a heavy-tailed prior (Student's t with 4 degrees of freedom
@@ -179,7 +188,7 @@ pub(crate) fn of_sum(evidence: &[f64]) -> f64 {
         term *= x / k as f64;
         series += term;
     }
-    (sum - libm::log10(series)).max(0.0)
+    (sum - libm::log10(series)).at_least(0.0)
 }
 
 /// Spends the false alarms that a user allows: from a rate per day to the surprise that an event has to reach.
@@ -199,6 +208,19 @@ pub(crate) struct Budget {
     windows: f64,
     /// What experience adds to the threshold, in decades.
     experience: f64,
+    #[serde(skip)]
+    known: Known,
+}
+
+/// The threshold without experience, and of what: the same for all events of a minute, so that it is kept.
+#[derive(Debug, Clone, Default)]
+struct Known(Cell<[f64; 4]>);
+
+/// What is kept can always be made again.
+impl PartialEq for Known {
+    fn eq(&self, _: &Known) -> bool {
+        true
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -229,6 +251,7 @@ impl Budget {
             spacing: 60.0,
             windows: 0.0,
             experience: 0.0,
+            known: Known::default(),
         }
     }
 
@@ -251,13 +274,13 @@ impl Budget {
                 events: 0.0,
             };
             // A pause of the whole feed is no time in which an alarm could have come.
-            let elapsed = elapsed.min(3600.0);
+            let elapsed = elapsed.at_most(3600.0);
             self.windows += 1.0;
-            let rate = (1.0 / self.windows).max(1.0 / WINDOWS);
+            let rate = (1.0 / self.windows).at_least(1.0 / WINDOWS);
             self.events += rate * (events - self.events);
             self.spacing += rate * (elapsed - self.spacing);
             let allowed = alarms_per_day * elapsed / 86_400.0;
-            self.experience = (self.experience - STEP_OF_ALARM * allowed).max(0.0);
+            self.experience = (self.experience - STEP_OF_ALARM * allowed).at_least(0.0);
         }
         if let Some(window) = &mut self.window {
             window.events += 1.0;
@@ -266,14 +289,19 @@ impl Budget {
 
     /// An alarm was raised.
     pub(crate) fn alarm(&mut self) {
-        self.experience = (self.experience + STEP_OF_ALARM).min(MOST_EXPERIENCE);
+        self.experience = (self.experience + STEP_OF_ALARM).at_most(MOST_EXPERIENCE);
     }
 
     /// The surprise that an event has to reach to be an alarm.
     pub(crate) fn threshold(&self, alarms_per_day: f64) -> f64 {
-        let windows_per_day = 86_400.0 / self.spacing;
-        let chances = windows_per_day * self.events.max(1.0) / ALIKE;
-        (libm::log10(chances / alarms_per_day) + self.experience).max(LEAST_THRESHOLD)
+        let [spacing, events, per_day, mut base] = self.known.0.get();
+        if [spacing, events, per_day] != [self.spacing, self.events, alarms_per_day] {
+            let windows_per_day = 86_400.0 / self.spacing;
+            let chances = windows_per_day * self.events.at_least(1.0) / ALIKE;
+            base = libm::log10(chances / alarms_per_day);
+            self.known.0.set([self.spacing, self.events, alarms_per_day, base]);
+        }
+        (base + self.experience).at_least(LEAST_THRESHOLD)
     }
 }
 

@@ -45,6 +45,10 @@ impl Verdict {
 
 /// `1 − 10^(−surprise)`: the probability that normal behaviour looks less strange than this.
 pub fn score(surprise: f64) -> f64 {
+    if surprise == 0.0 {
+        // Most events, which need no power for it.
+        return 0.0;
+    }
     1.0 - libm::pow(10.0, -surprise)
 }
 

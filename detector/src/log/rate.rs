@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Timestamp;
+use crate::number::Bounded;
 use crate::series::WRONG_CLOCK;
 
 /// A count a minute, with its usual mean and variance.
@@ -54,7 +55,7 @@ impl Rate {
             return 0.0;
         }
         // The dispersion that explains the variance; that of a geometric distribution until it is known.
-        let excess = (self.variance - self.mean).max(0.05 * mean);
+        let excess = (self.variance - self.mean).at_least(0.05 * mean);
         let shape = if self.minutes < 10.0 {
             1.0
         } else {
@@ -63,7 +64,7 @@ impl Rate {
         let nats = count * libm::log(count / mean) - (count + shape) * libm::log((count + shape) / (mean + shape));
         // In the first minutes everything is a burst.
         let known = self.minutes / (self.minutes + 10.0);
-        known * 2.0 * libm::log10(1.0 + (nats / std::f64::consts::LN_10).max(0.0))
+        known * 2.0 * libm::log10(1.0 + (nats / std::f64::consts::LN_10).at_least(0.0))
     }
 
     /// How many there were in this minute so far.
@@ -95,7 +96,7 @@ impl Rate {
     }
 
     fn close(&mut self, count: f64) {
-        self.minutes = (self.minutes + 1.0).min(MEMORY);
+        self.minutes = (self.minutes + 1.0).at_most(MEMORY);
         let away = count - self.mean;
         self.mean += away / self.minutes;
         self.variance += (away * (count - self.mean) - self.variance) / self.minutes;

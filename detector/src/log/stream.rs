@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::rate::Rate;
 use super::words;
 use crate::event::{Level, Timestamp};
+use crate::number::Bounded;
 use crate::series::WRONG_CLOCK;
 use crate::threshold::{Tail, of_sum};
 use crate::verdict::{Contribution, Expected, Explanation, Kind, Observation};
@@ -99,12 +100,12 @@ impl Stream {
         // Less each time that it comes again: what is new after a deploy is news once.
         let novelty = NEW / (1.0 + template.again as f64);
         let evidence = [
-            rarity(&LEVELS, level).max(rarity(&WORDS, template.word_level())),
+            rarity(&LEVELS, level).at_least(rarity(&WORDS, template.word_level())),
             novelty,
             template.rate.nominal(),
         ];
         // How severe and how new a line is belong together; how many there are is another matter.
-        let nominal = of_sum(&evidence[..RATE]).max(evidence[RATE]);
+        let nominal = of_sum(&evidence[..RATE]).at_least(evidence[RATE]);
         Assessment {
             surprise: self.tail.surprise(nominal),
             nominal,

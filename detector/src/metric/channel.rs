@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::number::Bounded;
 use crate::threshold::{PRIOR_EVENTS, Tail, of_deviation};
 
 /// The ways of looking at a metric.
@@ -60,11 +61,11 @@ impl Channel {
     /// Nominal surprise of a deviation. The spread is never taken to be less than `floor`: a spread of zero
     /// would make every change infinitely strange.
     pub(super) fn nominal(&self, deviation: f64, floor: f64) -> f64 {
-        let spread = self.spread.max(floor);
+        let spread = self.spread.at_least(floor);
         if deviation == 0.0 {
             0.0
         } else if spread > 0.0 {
-            of_deviation((deviation / spread).abs().min(1e6))
+            of_deviation((deviation / spread).abs().at_most(1e6))
         } else {
             // It never deviated at all: who asks has to bound what that is worth.
             of_deviation(1e6)
@@ -73,24 +74,29 @@ impl Channel {
 
     /// The size of the deviation at which the nominal surprise is reached.
     pub(super) fn deviation_at(&self, nominal: f64, floor: f64) -> f64 {
-        2.0 * libm::sqrt((libm::pow(10.0, nominal / 2.0) - 1.0).max(0.0)) * self.spread.max(floor)
+        2.0 * ((libm::pow(10.0, nominal / 2.0) - 1.0).at_least(0.0)).sqrt() * self.spread.at_least(floor)
     }
 
     /// Learns a deviation; one that is not independent of the one before carries less `weight`.
     pub(super) fn learn(&mut self, deviation: f64, floor: f64, weight: f64) {
+        self.learn_read(deviation, self.nominal(deviation, floor), floor, weight);
+    }
+
+    /// The same, where the nominal surprise was asked for before.
+    pub(super) fn learn_read(&mut self, deviation: f64, nominal: f64, floor: f64, weight: f64) {
         // The first deviation of all has no spread to be measured in.
-        if deviation == 0.0 || self.spread.max(floor) > 0.0 {
-            self.tail.learn(self.nominal(deviation, floor), weight);
+        if deviation == 0.0 || self.spread.at_least(floor) > 0.0 {
+            self.tail.learn(nominal, weight);
         }
         self.seen += weight;
         let size = deviation.abs();
         // A deviation is bounded before it is learned, but a spread that starts from zero has to begin somewhere.
         let bounded = if self.seen > 8.0 * weight {
-            size.min(REACH * self.spread.max(floor))
+            size.at_most(REACH * self.spread.at_least(floor))
         } else {
             size
         };
-        let rate = (weight / self.seen).max(weight / self.memory).min(1.0);
+        let rate = (weight / self.seen).at_least(weight / self.memory).at_most(1.0);
         self.spread += rate * (bounded - self.spread);
     }
 }

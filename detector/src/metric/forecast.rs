@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Timestamp;
+use crate::number::Bounded;
 use crate::threshold::within;
 
 /// A range that is expected, mostly a single value.
@@ -22,7 +23,7 @@ impl Forecast {
 
     /// The expected value that is nearest to what was seen.
     pub(super) fn nearest(&self, value: f64) -> f64 {
-        value.max(self.low).min(self.high)
+        value.at_least(self.low).at_most(self.high)
     }
 }
 
@@ -72,9 +73,9 @@ impl Forecasters {
     }
 
     /// The forecast of the best forecaster.
-    pub(super) fn forecast(&self, time: Timestamp) -> Forecast {
+    pub(super) fn forecast(&self, range: Option<Forecast>) -> Forecast {
         let mut best = (f64::INFINITY, Forecast::exactly(self.fast));
-        for (error, forecast) in self.errors.iter().zip(self.all(time)) {
+        for (error, forecast) in self.errors.iter().zip(self.all(range)) {
             if let Some(forecast) = forecast
                 && *error >= 0.0
                 && *error < best.0
@@ -85,12 +86,12 @@ impl Forecasters {
         best.1
     }
 
-    fn all(&self, time: Timestamp) -> [Option<Forecast>; FORECASTERS] {
+    fn all(&self, range: Option<Forecast>) -> [Option<Forecast>; FORECASTERS] {
         let mut all = [None; FORECASTERS];
         all[FAST] = Some(Forecast::exactly(self.fast));
         all[SLOW] = Some(Forecast::exactly(self.slow));
         all[TREND] = Some(Forecast::exactly(self.trend_level + DAMPING * self.trend));
-        all[SEASON] = self.season.range(time).map(|range| Forecast {
+        all[SEASON] = range.map(|range| Forecast {
             low: range.low + self.offset,
             high: range.high + self.offset,
         });
@@ -99,11 +100,20 @@ impl Forecasters {
 
     /// Learns a value that came `seconds` after the last one. The value is brought to within `reach` of each
     /// forecast first, so that one outlier does not carry the level away; `weight` below 1 learns less.
-    pub(super) fn learn(&mut self, time: Timestamp, seconds: f64, value: f64, reach: f64, weight: f64) {
-        let all = self.all(time);
+    /// `range` is that of the season at this time.
+    pub(super) fn learn(
+        &mut self,
+        at: &TimeOfDay,
+        range: Option<Forecast>,
+        seconds: f64,
+        value: f64,
+        reach: f64,
+        weight: f64,
+    ) {
+        let all = self.all(range);
         for (error, forecast) in self.errors.iter_mut().zip(all) {
             if let Some(forecast) = forecast {
-                let now = (value - forecast.nearest(value)).abs().min(reach);
+                let now = (value - forecast.nearest(value)).abs().at_most(reach);
                 if *error < 0.0 {
                     *error = now;
                 } else {
@@ -118,11 +128,12 @@ impl Forecasters {
         let step = weight * TREND_LEVEL_RATE * toward(expected);
         self.trend = DAMPING * self.trend + weight * TREND_RATE * toward(expected);
         self.trend_level = expected + step;
-        if let Some(usual) = self.season.usual(time) {
+        let usual = self.season.usual(at);
+        if let Some(usual) = usual {
             let share = seconds / (OFFSET_SECONDS + seconds);
             self.offset += weight * share * toward(usual + self.offset);
         }
-        self.season.learn(time, seconds, value, weight);
+        self.season.learn(at, usual, seconds, value, weight);
     }
 
     /// A new level is accepted: everything but the shape of the day starts again from here.
@@ -131,7 +142,8 @@ impl Forecasters {
         self.slow = value;
         self.trend_level = value;
         self.trend = 0.0;
-        self.offset = self.season.usual(time).map_or(0.0, |usual| value - usual);
+        let usual = self.season.usual(&TimeOfDay::of(time));
+        self.offset = usual.map_or(0.0, |usual| value - usual);
     }
 }
 
@@ -163,27 +175,22 @@ impl Season {
     }
 
     /// The usual value at a time of the day, once a day was seen.
-    pub(super) fn usual(&self, time: Timestamp) -> Option<f64> {
-        self.ready(time)?;
-        let position = time_of_day(time) / SLOT_SECONDS + SLOTS as f64 - 0.5;
-        let slot = position as usize;
-        let part = position - slot as f64;
-        Some(match (self.slot(slot), self.slot(slot + 1)) {
-            (Some(a), Some(b)) => a + part * (b - a),
+    pub(super) fn usual(&self, at: &TimeOfDay) -> Option<f64> {
+        self.ready(at.time)?;
+        let [before, after] = at.around;
+        Some(match (self.slot(before), self.slot(after)) {
+            (Some(a), Some(b)) => a + at.part * (b - a),
             (a, b) => a.or(b)?,
         })
     }
 
     /// The values of the slot and its neighbours: things that happen every day are rarely on time to the minute.
-    pub(super) fn range(&self, time: Timestamp) -> Option<Forecast> {
-        let usual = self.usual(time)?;
-        let slot = (time_of_day(time) / SLOT_SECONDS) as usize + SLOTS;
-        let near = [slot - 1, slot, slot + 1]
-            .into_iter()
-            .filter_map(|slot| self.slot(slot));
+    pub(super) fn range(&self, at: &TimeOfDay) -> Option<Forecast> {
+        let usual = self.usual(at)?;
+        let near = at.near.into_iter().filter_map(|slot| self.slot(slot));
         Some(near.fold(Forecast::exactly(usual), |range, value| Forecast {
-            low: range.low.min(value),
-            high: range.high.max(value),
+            low: range.low.at_most(value),
+            high: range.high.at_least(value),
         }))
     }
 
@@ -192,37 +199,63 @@ impl Season {
     }
 
     fn slot(&self, slot: usize) -> Option<f64> {
-        let slot = slot % SLOTS;
         (*self.days.get(slot)? > 0.0).then(|| self.means.get(slot).map(|mean| f64::from(*mean)))?
     }
 
-    fn learn(&mut self, time: Timestamp, seconds: f64, value: f64, weight: f64) {
+    /// `usual` is what is usual at this time.
+    fn learn(&mut self, at: &TimeOfDay, usual: Option<f64>, seconds: f64, value: f64, weight: f64) {
         let share = seconds / (DAY + seconds) * weight;
-        if let Some(usual) = self.usual(time) {
+        if let Some(usual) = usual {
             if self.without == 0.0 {
                 // Nothing is explained until it was shown.
                 self.with = (value - self.mean).abs();
                 self.without = self.with;
             }
             // Bounded, so that an hour of trouble does not decide it, and with some play, so that it stays decided.
-            let bound = 4.0 * self.without.max(self.with);
+            let bound = 4.0 * self.without.at_least(self.with);
             let bound = if bound > 0.0 { bound } else { f64::INFINITY };
-            self.with += share * ((value - usual).abs().min(bound) - self.with);
-            self.without += share * ((value - self.mean).abs().min(bound) - self.without);
+            self.with += share * ((value - usual).abs().at_most(bound) - self.with);
+            self.without += share * ((value - self.mean).abs().at_most(bound) - self.without);
             self.explains = self.with < if self.explains { 0.9 } else { 0.7 } * self.without;
         }
         if self.first.is_none() {
-            self.first = Some(time);
+            self.first = Some(at.time);
             self.mean = value;
             self.means = vec![0.0; SLOTS];
             self.days = vec![0.0; SLOTS];
         }
         self.mean += share * (value - self.mean);
-        let slot = (time_of_day(time) / SLOT_SECONDS) as usize % SLOTS;
+        let [_, slot, _] = at.near;
         if let (Some(mean), Some(days)) = (self.means.get_mut(slot), self.days.get_mut(slot)) {
             let part = (seconds / SLOT_SECONDS).clamp(0.01, 1.0) as f32 * weight as f32;
             *days = (*days + part).min(DAYS);
             *mean += part / days.max(part) * (value as f32 - *mean);
+        }
+    }
+}
+
+/// A moment, and the slots of its time of the day: the same for all metrics of a row.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct TimeOfDay {
+    pub(super) time: Timestamp,
+    /// Between the middles of which two slots it is, and how far it is from the first to the second.
+    around: [usize; 2],
+    part: f64,
+    /// The slot before, its own and the slot after.
+    near: [usize; 3],
+}
+
+impl TimeOfDay {
+    pub(super) fn of(time: Timestamp) -> Self {
+        let slots = time_of_day(time) / SLOT_SECONDS;
+        let position = slots + SLOTS as f64 - 0.5;
+        let before = position as usize;
+        let slot = slots as usize + SLOTS;
+        TimeOfDay {
+            time,
+            around: [before % SLOTS, (before + 1) % SLOTS],
+            part: position - before as f64,
+            near: [(slot - 1) % SLOTS, slot % SLOTS, (slot + 1) % SLOTS],
         }
     }
 }

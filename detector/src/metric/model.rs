@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::channel::{Channel, Look};
-use super::forecast::Forecasters;
+use super::forecast::{Forecast, Forecasters, TimeOfDay};
 use super::unit;
 use crate::event::{Finite, Timestamp};
 use crate::feature::{self, Point};
+use crate::number::Bounded;
 use crate::series::WRONG_CLOCK;
 use crate::threshold::{PRIOR_EVENTS, Tail, within};
 
@@ -60,6 +61,10 @@ pub(super) struct Reading {
     pub(super) look: Look,
     deviations: [f64; LOOKS],
     floors: [f64; LOOKS],
+    /// Nominal surprises, as far as anybody asked.
+    nominals: [Option<f64>; LOOKS],
+    /// What the season says of its time.
+    range: Option<Forecast>,
     sum: f64,
     pub(super) forecast: f64,
 }
@@ -92,6 +97,11 @@ const MOST_SUM: f64 = 24.0;
 const SUM_SLOPE: f64 = 0.25;
 /// A value counts for the level of several as if it were at most so many usual distances away.
 const OUTLIER: f64 = 6.0;
+
+/// Less than log10(1 + 16) is less than is known of any value that is judged.
+const LEAST_KNOWN: f64 = 1.2;
+/// What is as likely as this is less surprising than the allowance.
+const UNREMARKABLE: f64 = 0.032;
 
 /// Values are taken to be at most this large, either way: beyond it their differences would overflow.
 const LARGEST: f64 = 1e30;
@@ -150,7 +160,7 @@ impl Metric {
         let k = Look::Lasting as usize;
         let (look, deviation, floor) = (self.looks.get(k)?, *reading.deviations.get(k)?, *reading.floors.get(k)?);
         // The first change of a metric that never varied is as far as can be told.
-        let usual = look.spread.max(floor).max(f64::MIN_POSITIVE);
+        let usual = look.spread.at_least(floor).at_least(f64::MIN_POSITIVE);
         Finite::new(within(deviation / usual, -FARTHEST, FARTHEST))
     }
 
@@ -163,13 +173,18 @@ impl Metric {
     }
 
     /// What a value looks like; `None` when there is nothing to compare it with yet.
-    pub(super) fn read(&self, time: Timestamp, raw: f64) -> Option<Reading> {
+    pub(super) fn read(&self, at: &TimeOfDay, raw: f64) -> Option<Reading> {
+        let time = at.time;
         let raw = within(raw, -LARGEST, LARGEST);
         let value = self.value(time, raw)?;
         let forecasters = self.forecasters.as_ref()?;
         let seconds = self.seconds(time);
-        let forecast = forecasters.forecast(time).nearest(value);
-        let (rest, seasonal) = self.without_season(time, value);
+        let range = forecasters.season.range(at);
+        let forecast = forecasters.forecast(range).nearest(value);
+        let (rest, seasonal) = match range {
+            Some(range) if forecasters.season.explains() => (value - range.nearest(value), true),
+            _ => (value, false),
+        };
         let restarted = seasonal != self.seasonal;
         let steady = if restarted { rest } else { self.steady };
         // One outlier must not look like a level.
@@ -198,11 +213,11 @@ impl Metric {
             },
             rest - steady,
         ];
-        let point_floor = (0.05 * self.wide).max(0.5 * self.resolution);
+        let point_floor = (0.05 * self.wide).at_least(0.5 * self.resolution);
         let floors = [
             point_floor,
             // What the mean of ten values of this spread wanders by.
-            (0.25 * self.looks[0].spread).max(0.5 * point_floor),
+            (0.25 * self.looks[0].spread).at_least(0.5 * point_floor),
             0.25 * self.wide,
             1.0,
             point_floor,
@@ -213,6 +228,8 @@ impl Metric {
             look: Look::Point,
             deviations,
             floors,
+            nominals: [None; LOOKS],
+            range,
             sum: 0.0,
             forecast,
         };
@@ -223,8 +240,17 @@ impl Metric {
     }
 
     fn judge(&self, reading: &mut Reading) {
-        let known = libm::log10(self.seen as f64 + 1.0);
+        // What is known of so many values, where it can matter.
+        let known = |surprise: f64| {
+            if surprise > LEAST_KNOWN {
+                libm::log10(self.seen as f64 + 1.0)
+            } else {
+                f64::INFINITY
+            }
+        };
         let mut active = 1.0;
+        // What is at least as likely as this is not more surprising than what was found.
+        let mut least = 1.0;
         for (look, channel) in Look::ALL.into_iter().zip(&self.looks) {
             let k = look as usize;
             // Before a whole day was seen, a drift may be the time of the day.
@@ -232,34 +258,48 @@ impl Metric {
                 continue;
             }
             active += f64::from(u8::from(k > 0));
-            let mut surprise = channel
-                .tail
-                .surprise(channel.nominal(reading.deviations[k], reading.floors[k]));
-            if self.wide == 0.0 {
+            let nominal = channel.nominal(reading.deviations[k], reading.floors[k]);
+            reading.nominals[k] = Some(nominal);
+            let reached = if look == Look::Lasting {
+                // A value that is less surprising than the allowance leaves a sum of nothing at nothing.
+                let most = if self.sum == 0.0 { UNREMARKABLE } else { f64::INFINITY };
+                let reached = channel.tail.reached_below(nominal, most);
+                let surprise = reached.map_or(0.0, |reached| -libm::log10(reached));
+                let bound = known(surprise).at_most(MOST_OF_A_VALUE);
+                reading.sum = self.sum + surprise.at_most(bound) - ALLOWANCE;
+                reading.sum = within(reading.sum, 0.0, MOST_SUM);
+                self.sums.reached_below(SUM_SLOPE * reading.sum, least)
+            } else {
+                channel.tail.reached_below(nominal, least)
+            };
+            let Some(reached) = reached else { continue };
+            let found = -libm::log10(reached);
+            let mut surprise = found;
+            if look != Look::Lasting && self.wide == 0.0 {
                 // It never varied, and for how many values is all that is known (Laplace's rule of succession).
-                surprise = surprise.min(known);
+                surprise = surprise.at_most(known(surprise));
             }
-            match look {
+            if look == Look::Point {
                 // One value can be only so much stranger than there were values to tell.
-                Look::Point => surprise = surprise.min(known + MOST_BEYOND),
-                Look::Lasting => {
-                    reading.sum = self.sum + surprise.min(known.min(MOST_OF_A_VALUE)) - ALLOWANCE;
-                    reading.sum = within(reading.sum, 0.0, MOST_SUM);
-                    surprise = self.sums.surprise(SUM_SLOPE * reading.sum);
-                }
-                Look::Shift | Look::Drift | Look::Stuck => {}
+                surprise = surprise.at_most(known(surprise) + MOST_BEYOND);
             }
             if surprise > reading.surprise {
                 reading.surprise = surprise;
                 reading.look = look;
+                if surprise == found {
+                    least = reached;
+                }
             }
         }
         // Bonferroni: valid however the looks depend on each other.
-        reading.surprise = (reading.surprise - libm::log10(active)).max(0.0);
+        if reading.surprise > 0.0 {
+            reading.surprise = (reading.surprise - libm::log10(active)).at_least(0.0);
+        }
     }
 
     /// Learns a value. `weight` below 1 learns less of it; `reading` is what was read from it.
-    pub(super) fn learn(&mut self, time: Timestamp, raw: f64, reading: Option<&Reading>, weight: f64) {
+    pub(super) fn learn(&mut self, at: &TimeOfDay, raw: f64, reading: Option<&Reading>, weight: f64) {
+        let time = at.time;
         let raw = within(raw, -LARGEST, LARGEST);
         if self.last_time.seconds_since(time) > WRONG_CLOCK {
             // The value before had a wrong clock: time goes on from here, and a counter has nothing to compare with.
@@ -283,7 +323,7 @@ impl Metric {
         self.recent.push_back((time, value));
         let Some(forecasters) = &mut self.forecasters else {
             let mut forecasters = Forecasters::new(value);
-            forecasters.learn(time, 0.0, value, f64::INFINITY, 1.0);
+            forecasters.learn(at, None, 0.0, value, f64::INFINITY, 1.0);
             self.forecasters = Some(forecasters);
             self.first = time;
             self.last_time = time;
@@ -306,11 +346,11 @@ impl Metric {
         let reach = if self.seen < FIRST_VALUES {
             f64::INFINITY
         } else {
-            4.0 * self.looks[0].spread.max(reading.floors[0])
+            4.0 * self.looks[0].spread.at_least(reading.floors[0])
         };
         // A metric that never varied has no spread to bound its first change by.
         let reach = if reach == 0.0 { f64::INFINITY } else { reach };
-        forecasters.learn(time, seconds, value, reach, weight);
+        forecasters.learn(at, reading.range, seconds, value, reach, weight);
 
         // Deviations of smoothed levels are alike from one value to the next: only each tenth, or each half
         // hour, is news.
@@ -318,12 +358,14 @@ impl Metric {
         for (k, channel) in self.looks.iter_mut().enumerate() {
             let known = k == 0 || reading.deviations[k] != 0.0;
             if known {
-                channel.learn(reading.deviations[k], reading.floors[k], news[k] * weight);
+                let (deviation, floor) = (reading.deviations[k], reading.floors[k]);
+                let nominal = reading.nominals[k].unwrap_or_else(|| channel.nominal(deviation, floor));
+                channel.learn_read(deviation, nominal, floor, news[k] * weight);
             }
         }
         if self.seen > FIRST_VALUES {
             self.sum = reading.sum;
-            self.greatest_sum = self.greatest_sum.max(self.sum);
+            self.greatest_sum = self.greatest_sum.at_least(self.sum);
             self.excursion += QUICK * weight;
             // An excursion is learned when it is over: it must not become usual while it lasts.
             if self.sum == 0.0 {
@@ -331,16 +373,16 @@ impl Metric {
                 (self.greatest_sum, self.excursion) = (0.0, 0.0);
             }
         }
-        let away = (value - self.steady_level(time)).abs();
-        let wide_rate = weight * (1.0 / self.seen as f64).max(1.0 / 512.0);
+        let away = (value - self.steady_level(at)).abs();
+        let wide_rate = weight * (1.0 / self.seen as f64).at_least(1.0 / 512.0);
         let bound = if self.wide > 0.0 {
             10.0 * self.wide
         } else {
             f64::INFINITY
         };
-        self.wide += wide_rate * (away.min(bound) - self.wide);
+        self.wide += wide_rate * (away.at_most(bound) - self.wide);
 
-        let (rest, seasonal) = self.without_season(time, value);
+        let (rest, seasonal) = self.without_season(at, value);
         if seasonal == self.seasonal {
             let rate = weight * QUICK;
             let level = within(
@@ -350,11 +392,11 @@ impl Metric {
             );
             let level = if self.seen < FIRST_VALUES { rest } else { level };
             self.quick += rate * (level - self.quick);
-            let early = (1.0 / self.seen as f64).max(STEADY);
+            let early = (1.0 / self.seen as f64).at_least(STEADY);
             self.steady += weight * early * (rest - self.steady).clamp(-reach, reach);
             let share = |time_constant: f64| weight * seconds / (time_constant + seconds);
             self.half_hour += share(HALF_HOUR) * (level - self.half_hour);
-            self.day += share(DAY).max(weight / self.seen as f64) * (level - self.day);
+            self.day += share(DAY).at_least(weight / self.seen as f64) * (level - self.day);
         } else {
             self.seasonal = seasonal;
             (self.quick, self.steady, self.half_hour, self.day) = (rest, rest, rest, rest);
@@ -368,7 +410,7 @@ impl Metric {
         if let Some(forecasters) = &mut self.forecasters {
             forecasters.restart(time, last);
         }
-        let (rest, _) = self.without_season(time, last);
+        let (rest, _) = self.without_season(&TimeOfDay::of(time), last);
         (self.quick, self.steady, self.half_hour, self.day) = (rest, rest, rest, rest);
         self.run = 0;
         self.sum = 0.0;
@@ -442,7 +484,7 @@ impl Metric {
     fn season_now(&self) -> f64 {
         let season = self.forecasters.as_ref().map(|f| &f.season);
         match season {
-            Some(season) if self.seasonal => season.usual(self.last_time).unwrap_or(0.0),
+            Some(season) if self.seasonal => season.usual(&TimeOfDay::of(self.last_time)).unwrap_or(0.0),
             _ => 0.0,
         }
     }
@@ -463,21 +505,21 @@ impl Metric {
 
     /// Event time since the last value; never negative, so that late values do no harm.
     fn seconds(&self, time: Timestamp) -> f64 {
-        time.seconds_since(self.last_time).max(0.0)
+        time.seconds_since(self.last_time).at_least(0.0)
     }
 
-    fn without_season(&self, time: Timestamp, value: f64) -> (f64, bool) {
+    fn without_season(&self, at: &TimeOfDay, value: f64) -> (f64, bool) {
         let season = self.forecasters.as_ref().map(|f| &f.season).filter(|s| s.explains());
-        match season.and_then(|season| season.range(time)) {
+        match season.and_then(|season| season.range(at)) {
             Some(range) => (value - range.nearest(value), true),
             None => (value, false),
         }
     }
 
-    fn steady_level(&self, time: Timestamp) -> f64 {
+    fn steady_level(&self, at: &TimeOfDay) -> f64 {
         let season = self.forecasters.as_ref().map(|f| &f.season);
         match season {
-            Some(season) if self.seasonal => self.steady + season.usual(time).unwrap_or(0.0),
+            Some(season) if self.seasonal => self.steady + season.usual(at).unwrap_or(0.0),
             _ => self.steady,
         }
     }
@@ -486,5 +528,5 @@ impl Metric {
 fn run_deviation(run: u32, same: f64) -> f64 {
     // Rounding makes neighbours alike now and then; only a run says something.
     let nominal = -f64::from(run) * libm::log10(within(same, 0.1, 1.0));
-    2.0 * libm::sqrt((libm::pow(10.0, nominal.min(12.0) / 2.0) - 1.0).max(0.0))
+    2.0 * ((libm::pow(10.0, nominal.at_most(12.0) / 2.0) - 1.0).at_least(0.0)).sqrt()
 }

@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::channel::Look;
+use super::forecast::TimeOfDay;
 use super::model::{Metric, Reading};
 use super::together::{COUNTS_AS, FEWEST, Sight, Together};
 use super::unit::unit;
 use crate::event::{Finite, Timestamp, Value};
+use crate::number::Bounded;
 use crate::series::MAX_LABEL_BYTES;
 use crate::verdict::{Contribution, Expected, Explanation, Kind, Observation, Substitution};
 
@@ -52,11 +54,12 @@ impl Row {
     /// What a row looks like. Metrics that were never seen before get a model, up to `max` of them.
     pub(crate) fn assess(&mut self, time: Timestamp, values: &[Value<'_>], max: usize, forest: bool) -> Assessment {
         let (mut added, mut ignored) = (0, 0);
+        let at = TimeOfDay::of(time);
         let mut readings = std::mem::take(&mut self.scratch);
         readings.clear();
         for (position, value) in values.iter().enumerate() {
             match self.find(position, value.metric) {
-                Some(index) => readings.push(self.metrics.get(index).and_then(|m| m.read(time, value.value.value()))),
+                Some(index) => readings.push(self.metrics.get(index).and_then(|m| m.read(&at, value.value.value()))),
                 None if self.metrics() < max && value.metric.len() <= MAX_LABEL_BYTES => {
                     added += 1;
                     self.metrics.reserve_exact(1);
@@ -92,12 +95,13 @@ impl Row {
 
     /// What a row would look like with other values, where nothing is to be learned from it.
     fn what_if(&self, time: Timestamp, values: &[Value<'_>]) -> f64 {
+        let at = TimeOfDay::of(time);
         let readings: Vec<_> = values
             .iter()
             .enumerate()
             .map(|(position, value)| {
                 let metric = self.metrics.get(self.find(position, value.metric)?)?;
-                metric.read(time, value.value.value())
+                metric.read(&at, value.value.value())
             })
             .collect();
         let sight = self.together(values, &readings, &mut Vec::new());
@@ -145,12 +149,13 @@ impl Row {
 
     /// Learns the row that was assessed last.
     pub(crate) fn learn(&mut self, time: Timestamp, values: &[Value<'_>], weight: f64) {
+        let at = TimeOfDay::of(time);
         let readings = std::mem::take(&mut self.scratch);
         for ((position, value), reading) in values.iter().enumerate().zip(&readings) {
             if let Some(index) = self.find(position, value.metric)
                 && let Some(metric) = self.metrics.get_mut(index)
             {
-                metric.learn(time, value.value.value(), reading.as_ref(), weight);
+                metric.learn(&at, value.value.value(), reading.as_ref(), weight);
             }
         }
         self.scratch = readings;
@@ -395,26 +400,33 @@ fn combine(readings: &[Option<Reading>]) -> f64 {
     let Some(first) = known.next() else {
         return 0.0;
     };
-    let (mut count, mut sum) = (1.0, libm::exp10(first.surprise));
+    let (mut count, mut sum) = (1.0, power(first.surprise));
     for reading in known {
         count += 1.0;
-        sum += libm::exp10(reading.surprise);
+        sum += power(reading.surprise);
     }
     let mean = if count == 1.0 {
         first.surprise
+    } else if sum == count {
+        0.0
     } else {
-        libm::log10(sum.min(f64::MAX) / count).max(0.0)
+        libm::log10(sum.at_most(f64::MAX) / count).at_least(0.0)
     };
-    mean.max(mean_of_three(readings))
+    mean.at_least(mean_of_three(readings))
+}
+
+/// What is as likely as not strange at all is common, and needs no power of ten to say so.
+fn power(surprise: f64) -> f64 {
+    if surprise == 0.0 { 1.0 } else { libm::exp10(surprise) }
 }
 
 /// The surprise of a row with what the forest makes of it: again the harmonic mean of the probabilities, in which the
 /// forest counts as much as one of the metrics.
 fn with_sight(surprise: f64, metrics: usize, sight: Option<&Sight>) -> f64 {
     let Some(sight) = sight else { return surprise };
-    let (metrics, most) = (metrics as f64, surprise.max(sight.surprise));
+    let (metrics, most) = (metrics as f64, surprise.at_least(sight.surprise));
     let sum = metrics * libm::exp10(surprise - most) + libm::exp10(sight.surprise - most);
-    (most + libm::log10(sum / (metrics + 1.0))).max(0.0)
+    (most + libm::log10(sum / (metrics + 1.0))).at_least(0.0)
 }
 
 /// Three metrics that are strange together are as strange as they are on average, however many others are not: for

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::channel::Channel;
 use crate::event::Finite;
 use crate::forest::{MOST_ONLINE_FEATURES, OnlineForest, OnlineOptions};
+use crate::number::Bounded;
 use crate::threshold::within;
 
 /// The forest of one row of metrics, and what its scores usually are.
@@ -72,8 +73,8 @@ impl Together {
             0.0
         } else {
             let known = libm::log10(self.seen + 1.0);
-            let nominal = self.above.nominal((score - self.level).max(0.0), FLOOR);
-            self.above.tail.surprise(nominal).min(known + MOST_BEYOND)
+            let nominal = self.above.nominal((score - self.level).at_least(0.0), FLOOR);
+            self.above.tail.surprise(nominal).at_most(known + MOST_BEYOND)
         };
         Some(Sight {
             surprise,
@@ -95,12 +96,13 @@ impl Together {
         }
         if let Some(sight) = sight {
             self.seen += weight;
-            let rate = (weight / self.seen.max(weight)).max(weight / MEMORY);
+            let rate = (weight / self.seen.at_least(weight)).at_least(weight / MEMORY);
             if self.seen > FIRST_SCORES / 2.0 {
-                self.above.learn((sight.score - self.level).max(0.0), FLOOR, weight);
+                self.above
+                    .learn((sight.score - self.level).at_least(0.0), FLOOR, weight);
             }
             let reach = if self.seen > FIRST_SCORES / 2.0 {
-                4.0 * self.above.spread.max(FLOOR)
+                4.0 * self.above.spread.at_least(FLOOR)
             } else {
                 1.0
             };

@@ -6,6 +6,7 @@ use super::evidence::{Evidence, Family};
 use super::tail::{Rate, of_gamma, of_normal};
 use super::window::{Ring, Slot, Sums};
 use crate::episode::Episode;
+use crate::number::Bounded;
 use crate::series::Pulse;
 use crate::threshold::{PRIOR_EVENTS, Tail};
 use crate::verdict::Kind;
@@ -88,12 +89,12 @@ impl Dispersion {
         if self.looks == 0.0 {
             self.looks = LOOKS_OF_CHANCE;
         }
-        self.looks = (self.looks + weight).min(LOOKS);
-        self.mean += weight / self.looks * (square.min(most) - self.mean);
+        self.looks = (self.looks + weight).at_most(LOOKS);
+        self.mean += weight / self.looks * (square.at_most(most) - self.mean);
     }
 
     fn factor(&self) -> f64 {
-        self.mean.max(1.0)
+        self.mean.at_least(1.0)
     }
 }
 
@@ -200,10 +201,10 @@ impl Node {
     /// The share of requests that the server fails, and that the client is to blame for, as far as it is known.
     pub(super) fn error_rates(&self, assumed: (f64, f64)) -> (Rate, Rate) {
         let known = &self.known;
-        let shrink = (MOST_ANSWERED / known.answered.max(1.0)).min(1.0);
+        let shrink = (MOST_ANSWERED / known.answered.at_least(1.0)).at_most(1.0);
         let rate = |errors: f64, assumed: f64, dispersion: &Dispersion| {
             Rate {
-                events: (errors * shrink + ASSUMED * assumed).max(1e-3),
+                events: (errors * shrink + ASSUMED * assumed).at_least(1e-3),
                 exposure: known.answered * shrink + ASSUMED,
             }
             .widened(dispersion.factor())
@@ -248,7 +249,7 @@ impl Node {
             return;
         }
         // What is usual is an estimate itself.
-        let scale = libm::sqrt(sums.timed * (1.0 + sums.timed / known.timed));
+        let scale = (sums.timed * (1.0 + sums.timed / known.timed)).sqrt();
         let ratio = sums.ratio / sums.timed;
         let (share, usual) = (sums.all_slow / sums.timed, sums.slow_expected / sums.timed);
         let evidence = Evidence {
@@ -262,7 +263,7 @@ impl Node {
         };
         if ratio > LEAST_RATIO * load {
             looks.offer(Evidence {
-                surprise: of_normal(sums.z / scale / libm::sqrt(known.z.factor())),
+                surprise: of_normal(sums.z / scale / known.z.factor().sqrt()),
                 ..evidence
             });
         } else if share > LEAST_TIMES_SLOW * load * usual
@@ -270,7 +271,7 @@ impl Node {
             && sums.slow_slots >= LEAST_SLOTS
         {
             // Squares are skewed, and so are sums of not too many of them.
-            let w = sums.w / scale / libm::sqrt(known.w.factor());
+            let w = sums.w / scale / known.w.factor().sqrt();
             let spread = of_gamma(w, sums.timed / 2.0 / known.w.factor());
             let rate = Rate {
                 events: usual * known.timed + 1.0,
@@ -279,7 +280,7 @@ impl Node {
             let slow = rate.widened(known.slow.factor()).at_least(sums.slow, sums.timed);
             looks.offer(Evidence {
                 kind: Kind::LatencySpread,
-                surprise: spread.max(slow),
+                surprise: spread.at_least(slow),
                 effect: share - usual,
                 ..evidence
             });
@@ -294,8 +295,8 @@ impl Node {
         let ratio = sums.size_ratio / sums.sized;
         // Half or twice the size.
         if ratio.abs() > std::f64::consts::LN_2 {
-            let scale = libm::sqrt(sums.sized * (1.0 + sums.sized / known.sized));
-            let z = sums.size_z.abs() / scale / libm::sqrt(known.size.factor());
+            let scale = (sums.sized * (1.0 + sums.sized / known.sized)).sqrt();
+            let z = sums.size_z.abs() / scale / known.size.factor().sqrt();
             looks.offer(Evidence {
                 family: Family::Size,
                 kind: Kind::ResponseSize,
@@ -314,7 +315,7 @@ impl Node {
             return;
         }
         let own = Rate {
-            events: known.requests.max(1e-3),
+            events: known.requests.at_least(1e-3),
             exposure: known.slots,
         }
         .widened(known.rate_factor());
@@ -323,18 +324,18 @@ impl Node {
         let shared = match site {
             Some(Some(site)) => Some((
                 Rate {
-                    events: known.requests.max(1e-3),
-                    exposure: known.others.max(1e-3),
+                    events: known.requests.at_least(1e-3),
+                    exposure: known.others.at_least(1e-3),
                 }
                 .widened(known.rate_factor()),
-                (site.requests - sums.requests).max(0.0),
+                (site.requests - sums.requests).at_least(0.0),
             )),
             Some(None) => return,
             None => None,
         };
         let expected = own.mean() * sums.slots;
         let by_others = shared.map_or(expected, |(rate, others)| rate.mean() * others);
-        let (least, most) = (expected.min(by_others), expected.max(by_others));
+        let (least, most) = (expected.at_most(by_others), expected.at_least(by_others));
         // Nobody but the clock says what the whole site should have: only near silence of it is news.
         let floor = if shared.is_some() { 0.5 } else { 0.1 };
         // A site that pauses for a minute is not silent yet.
@@ -390,7 +391,7 @@ impl Node {
     /// How many times its usual requests each window has, at least once.
     pub(super) fn load(&self, windows: &[Option<Sums>]) -> Vec<f64> {
         let usual = self.usual_rate();
-        let load = |sums: &Sums| Some((sums.requests / (usual? * sums.slots).max(1.0)).max(1.0));
+        let load = |sums: &Sums| Some((sums.requests / (usual? * sums.slots).at_least(1.0)).at_least(1.0));
         windows
             .iter()
             .map(|sums| sums.as_ref().and_then(load).unwrap_or(1.0))
@@ -412,7 +413,7 @@ fn errors(sums: &Sums, rates: &(Rate, Rate), looks: &mut Looks) {
     for (family, (rate, errors, slots, least)) in [(Family::Errors, server), (Family::ClientErrors, client)] {
         let (share, usual) = (errors / sums.requests, rate.mean());
         // A handful of errors says little of their share: it has to be that much larger beyond doubt.
-        let surely = (errors - DOUBT * libm::sqrt(errors)) / sums.requests;
+        let surely = (errors - DOUBT * errors.sqrt()) / sums.requests;
         if slots >= LEAST_SLOTS && surely > usual + least && share > LEAST_TIMES * usual {
             looks.offer(Evidence {
                 family,
@@ -430,7 +431,7 @@ fn errors(sums: &Sums, rates: &(Rate, Rate), looks: &mut Looks) {
 impl Known {
     fn rate_factor(&self) -> f64 {
         let [minute, two] = &self.rate;
-        minute.factor().max(two.factor())
+        minute.factor().at_least(two.factor())
     }
 
     fn look_at_rate(&mut self, scale: usize, requests: f64, expected: f64, weight: f64) {
@@ -480,14 +481,14 @@ impl Known {
                 self.z.look(square(gathered.z, gathered.timed), weight);
                 self.w.look(square(gathered.w, gathered.timed), weight);
                 let difference = f64::from(gathered.slow) - f64::from(gathered.slow_expected);
-                let expected = f64::from(gathered.slow_expected).max(0.5);
+                let expected = f64::from(gathered.slow_expected).at_least(0.5);
                 self.slow.look(difference * difference / expected, weight);
             }
             if gathered.sized > 0 {
                 self.size.look(square(gathered.size_z, gathered.sized), weight);
             }
             let of_errors = |all: f64, count: u32| {
-                let expected = all / self.answered.max(1.0) * f64::from(gathered.requests);
+                let expected = all / self.answered.at_least(1.0) * f64::from(gathered.requests);
                 let difference = f64::from(count) - expected;
                 (expected > 0.5).then(|| difference * difference / expected)
             };
@@ -519,12 +520,12 @@ pub(super) struct Looks {
 
 impl Looks {
     fn offer(&mut self, mut evidence: Evidence) {
-        evidence.surprise = (evidence.surprise - LOOKS_AT_ONCE).max(0.0);
+        evidence.surprise = (evidence.surprise - LOOKS_AT_ONCE).at_least(0.0);
         evidence.window = self.window;
         if evidence.is_recent()
             && let Some(recent) = self.recent.get_mut(evidence.family as usize)
         {
-            *recent = recent.max(evidence.surprise);
+            *recent = recent.at_least(evidence.surprise);
         }
         if let Some(place) = self.plain.get_mut(evidence.family as usize)
             && evidence.surprise >= self.enough

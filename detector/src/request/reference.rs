@@ -84,7 +84,7 @@ impl Reference {
 
     /// The usual value: the geometric mean.
     pub(super) fn usual(&self) -> f64 {
-        self.scale * libm::exp(self.logs / self.total.max(1e-9))
+        self.scale * libm::exp(self.logs / self.total.at_least(1e-9))
     }
 
     pub(super) fn slow_share(&self) -> f64 {
@@ -98,8 +98,8 @@ impl Reference {
 
     /// Takes a value in, to be learned later, and says how it compares with what is known by now.
     pub(super) fn observe(&mut self, value: f64) -> Option<Standing> {
-        let log = libm::log((value / self.scale).max(1e-300));
-        let log = log.max(LOWEST);
+        let log = libm::log((value / self.scale).at_least(1e-300));
+        let log = log.at_least(LOWEST);
         let bin = (((log - LOWEST) / WIDTH) as usize).min(BINS - 1);
         let [now, _] = &mut self.pending;
         if now.counts.len() <= bin {
@@ -194,9 +194,9 @@ impl Reference {
         }
         self.score_mean = mean;
         // Values that are all alike have no spread, and a value beside them is still no miracle.
-        self.score_spread = square.sqrt().max(0.3);
+        self.score_spread = square.sqrt().at_least(0.3);
         let variance = self.score_spread * self.score_spread;
-        self.square_spread = (fourth / (variance * variance) - 1.0).max(0.5).sqrt();
+        self.square_spread = (fourth / (variance * variance) - 1.0).at_least(0.5).sqrt();
         let slow: f64 = self
             .usual
             .iter()
@@ -213,6 +213,7 @@ const SLOW: f64 = 0.95;
 /// Before so many values nobody knows what is usual. So much is never forgotten, either: a route that is asked once a
 /// day is known by its last requests.
 const LEAST_KNOWN: f64 = 50.0;
+use crate::number::Bounded;
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! Tails of the distributions that counts and sums of requests follow, as nominal surprise.
 
+use crate::number::Bounded;
 use crate::threshold::within;
 
 /// A surprise above this is not told from it.
@@ -13,9 +14,9 @@ pub(super) fn of_normal(z: f64) -> f64 {
 /// `−log10` of the probability that a sum of squares reaches `z` of its standard deviations above its mean, where
 /// the sum has a gamma distribution of this shape: the cube root of it is nearly normal (Wilson and Hilferty 1931).
 pub(super) fn of_gamma(z: f64, shape: f64) -> f64 {
-    let shape = shape.max(0.5);
-    let root = libm::cbrt((1.0 + z / libm::sqrt(shape)).max(0.0));
-    of_normal((root - 1.0 + 1.0 / (9.0 * shape)) * 3.0 * libm::sqrt(shape))
+    let shape = shape.at_least(0.5);
+    let root = libm::cbrt((1.0 + z / shape.sqrt()).at_least(0.0));
+    of_normal((root - 1.0 + 1.0 / (9.0 * shape)) * 3.0 * shape.sqrt())
 }
 
 /// What is known of a rate: a gamma distribution with this many events in this much exposure.

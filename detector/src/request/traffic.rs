@@ -15,6 +15,7 @@ use crate::detector::Report;
 use crate::episode::Strange;
 use crate::event::{Finite, Request, Timestamp};
 use crate::limit::{self, Hit};
+use crate::number::Bounded;
 use crate::series::{WRONG_CLOCK, labels_of, shortened};
 use crate::threshold::{Budget, of_sum};
 use crate::verdict::{Fingerprint, Phase, State};
@@ -207,7 +208,7 @@ impl Traffic {
         self.name = name;
         match self.raised.take() {
             Some(surprise) => Said {
-                surprise: surprise.max(said.surprise),
+                surprise: surprise.at_least(said.surprise),
                 state: State::Anomalous { onset: true },
                 ..said
             },
@@ -299,8 +300,8 @@ impl Traffic {
         let (server, client) = errors;
         let of_outcome = match outcome {
             Outcome::Fine => 0.0,
-            Outcome::ServerError => -libm::log10(server.mean().min(1.0)),
-            Outcome::ClientError => -libm::log10(client.mean().min(1.0)),
+            Outcome::ServerError => -libm::log10(server.mean().at_most(1.0)),
+            Outcome::ClientError => -libm::log10(client.mean().at_most(1.0)),
         };
         let of_duration = duration.map_or(0.0, |standing| standing.surprise);
         if let Some(upstream) = upstream_key.and_then(|key| self.upstreams.get_mut(key)) {
@@ -318,7 +319,7 @@ impl Traffic {
         let part = trouble.is_some_and(|(kind, _)| shows(kind, outcome, of_duration));
         Said {
             surprise: match trouble {
-                Some((_, strange)) if part => strange.max(surprise),
+                Some((_, strange)) if part => strange.at_least(surprise),
                 _ => surprise,
             },
             state: match (part, learning) {
@@ -361,7 +362,7 @@ impl Traffic {
         });
         context.alarms += u64::from(step.opened && context.rules.scoring);
         Said {
-            surprise: said.surprise.max(step.surprise),
+            surprise: said.surprise.at_least(step.surprise),
             state: step.state,
             ..said
         }

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use super::reference::Standing;
+use crate::number::Bounded;
 
 /// The length of a slot, in seconds.
 pub(super) const SLOT: i64 = 10;
@@ -111,7 +112,12 @@ impl Ring {
                     slot.take_away(part);
                 }
             }
-            sums.add(&slot);
+            if slot == Slot::default() {
+                // Nothing to add: most slots of most routes.
+                sums.slots += 1.0;
+            } else {
+                sums.add(&slot);
+            }
             if let Some((length, place)) = &mut next
                 && sums.slots >= **length as f64
             {
@@ -165,7 +171,7 @@ pub(super) struct Sums {
 
 /// A sum of standardised values, as far as one slot may move a window.
 fn bounded(sum: f32, count: u32) -> f64 {
-    let root = libm::sqrt(f64::from(count));
+    let root = (f64::from(count)).sqrt();
     let most = MOST_OF_A_SLOT * root;
     f64::from(sum).clamp(-most, most)
 }
@@ -180,7 +186,7 @@ impl Sums {
         self.client_slots += f64::from(u8::from(slot.client_errors > 0));
         self.timed += f64::from(slot.timed);
         let expected = f64::from(slot.slow_expected);
-        self.slow += f64::from(slot.slow).min(expected + MOST_OF_A_SLOT * libm::sqrt(expected.max(0.0)) + 1.0);
+        self.slow += f64::from(slot.slow).at_most(expected + MOST_OF_A_SLOT * expected.at_least(0.0).sqrt() + 1.0);
         self.all_slow += f64::from(slot.slow);
         self.slow_expected += f64::from(slot.slow_expected);
         self.slow_slots += f64::from(u8::from(slot.slow > 0));
