@@ -111,7 +111,12 @@ impl Ring {
                     slot.take_away(part);
                 }
             }
-            sums.add(&slot);
+            if slot.requests == 0 && without.is_empty() {
+                // Nothing to add: most slots of most routes.
+                sums.slots += 1.0;
+            } else {
+                sums.add(&slot);
+            }
             if let Some((length, place)) = &mut next
                 && sums.slots >= **length as f64
             {
