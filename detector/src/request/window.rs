@@ -112,7 +112,7 @@ impl Ring {
                     slot.take_away(part);
                 }
             }
-            if slot == Slot::default() {
+            if slot.requests == 0 && without.is_empty() {
                 // Nothing to add: most slots of most routes.
                 sums.slots += 1.0;
             } else {

@@ -7,7 +7,7 @@ use std::thread;
 use serde::{Deserialize, Serialize};
 
 use crate::cost::{Start, State};
-use crate::speed::{Ratio, Speed};
+use crate::speed::{Lane, Ratio, Speed};
 
 /// Everything that one run measured.
 #[derive(Debug, Serialize)]
@@ -72,11 +72,46 @@ impl Machine {
     }
 }
 
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+impl Report {
+    /// Every input in one line.
+    fn formats(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:16} {:24} {:>11} {:>8} {:>10} {:>7}",
+            "{:16} {:>12} {:>12} {:>10} {:>14} {:>15} {:>13}",
+            "input", "items/s wasm", "and native", "MB/s wasm", "wasm / native", "reader / Value", "wasm / Value"
+        )?;
+        for lanes in self.speed.chunk_by(|one, next| one.input == next.input) {
+            let find = |lane| lanes.iter().find(|speed| speed.lane == lane);
+            let (Some(wasm), Some(native)) = (find(Lane::Wasm), find(Lane::Native)) else {
+                continue;
+            };
+            let ratio = |of, to| {
+                let mut ratios = self.ratios.iter().filter(|ratio| ratio.input == wasm.input);
+                let found = ratios.find(|ratio| (ratio.of, ratio.to) == (of, to));
+                found.map_or(f64::NAN, |ratio| ratio.ratio.median)
+            };
+            writeln!(
+                f,
+                "{:16} {:>12.0} {:>12.0} {:>10.1} {:>14.2} {:>15.2} {:>13.2}",
+                wasm.input,
+                wasm.items_per_second,
+                native.items_per_second,
+                wasm.megabytes_per_second,
+                ratio(Lane::Wasm, Lane::Native),
+                ratio(Lane::Reader, Lane::JsonValue),
+                ratio(Lane::Wasm, Lane::JsonValue),
+            )?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.formats(f)?;
+        writeln!(
+            f,
+            "\n{:16} {:24} {:>11} {:>8} {:>10} {:>7}",
             "input", "lane", "items/s", "MB/s", "ns/item", "spread"
         )?;
         for speed in &self.speed {
