@@ -4,8 +4,6 @@
 //! Assumptions are wrong, so a [`Tail`] measures how often normal behaviour really reached a nominal value,
 //! and answers with the *measured* surprise. The same type serves channels, rows and the whole detector.
 
-use std::cell::Cell;
-
 use serde::{Deserialize, Serialize};
 
 use crate::event::Timestamp;
@@ -208,19 +206,6 @@ pub(crate) struct Budget {
     windows: f64,
     /// What experience adds to the threshold, in decades.
     experience: f64,
-    #[serde(skip)]
-    known: Known,
-}
-
-/// The threshold without experience, and of what: the same for all events of a minute, so that it is kept.
-#[derive(Debug, Clone, Default)]
-struct Known(Cell<[f64; 4]>);
-
-/// What is kept can always be made again.
-impl PartialEq for Known {
-    fn eq(&self, _: &Known) -> bool {
-        true
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -251,7 +236,6 @@ impl Budget {
             spacing: 60.0,
             windows: 0.0,
             experience: 0.0,
-            known: Known::default(),
         }
     }
 
@@ -294,13 +278,9 @@ impl Budget {
 
     /// The surprise that an event has to reach to be an alarm.
     pub(crate) fn threshold(&self, alarms_per_day: f64) -> f64 {
-        let [spacing, events, per_day, mut base] = self.known.0.get();
-        if [spacing, events, per_day] != [self.spacing, self.events, alarms_per_day] {
-            let windows_per_day = 86_400.0 / self.spacing;
-            let chances = windows_per_day * self.events.at_least(1.0) / ALIKE;
-            base = libm::log10(chances / alarms_per_day);
-            self.known.0.set([self.spacing, self.events, alarms_per_day, base]);
-        }
+        let windows_per_day = 86_400.0 / self.spacing;
+        let chances = windows_per_day * self.events.at_least(1.0) / ALIKE;
+        let base = libm::log10(chances / alarms_per_day);
         (base + self.experience).at_least(LEAST_THRESHOLD)
     }
 }
