@@ -253,6 +253,7 @@ impl Hostile {
             ),
             ("begin", "i32 i32", "(param \"input\" string)".to_owned(), result),
             ("push", "i32 i32", "(param \"chunk\" (list u8))".to_owned(), lines),
+            ("flush", "", String::new(), lines),
             ("finish", "", String::new(), lines),
             ("close", "", String::new(), lines),
             (

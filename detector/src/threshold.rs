@@ -75,7 +75,8 @@ impl Tail {
 
     /// The measured surprise of a nominal one: finite, at least 0, never falling as `nominal` rises.
     pub(crate) fn surprise(&self, nominal: f64) -> f64 {
-        -libm::log10(self.reached_below(nominal, f64::INFINITY).unwrap_or(1.0))
+        // Taken from nothing, so that what is certain has a surprise of 0 and not of -0.
+        0.0 - libm::log10(self.reached_below(nominal, f64::INFINITY).unwrap_or(1.0))
     }
 
     /// The nominal surprise that is reached with this probability.

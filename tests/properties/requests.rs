@@ -236,7 +236,7 @@ fn time_alone_reports_that_a_site_falls_silent() {
     verdicts(&mut said, &mut detector, &site.healthy(40_000));
     assert_eq!(said.anomalies().count(), 0, "{}", said.text());
     let (said, silence) = alone(&mut detector, Timestamp::from_nanos(site.now()));
-    assert!(silence.is_some_and(|wait| wait <= 90.0), "{silence:?}: {}", said.text());
+    assert!(silence.is_some_and(|wait| wait <= 150.0), "{silence:?}: {}", said.text());
     // Its members are silent because it is.
     let onsets = said.anomalies().filter(|anomaly| anomaly.phase == Phase::Onset);
     assert_eq!(onsets.count(), 1, "{}", said.text());
@@ -308,7 +308,7 @@ fn an_answer_raises_the_bar_of_its_route_and_of_no_other() {
     };
     let plain = onsets(0, None);
     let alarm = plain.iter().find(|alarm| alarm.subject.contains_key("route")).unwrap();
-    let fine = onsets(1, Some(alarm.fingerprint));
+    let fine = onsets(4, Some(alarm.fingerprint));
     let again = fine.iter().find(|other| other.fingerprint == alarm.fingerprint);
     assert!(again.is_none_or(|again| again.timestamp > alarm.timestamp), "{again:?}");
     assert_eq!(onsets(4, Some(Fingerprint(1))), plain, "an answer on something else");
