@@ -236,7 +236,11 @@ fn time_alone_reports_that_a_site_falls_silent() {
     verdicts(&mut said, &mut detector, &site.healthy(40_000));
     assert_eq!(said.anomalies().count(), 0, "{}", said.text());
     let (said, silence) = alone(&mut detector, Timestamp::from_nanos(site.now()));
-    assert!(silence.is_some_and(|wait| wait <= 150.0), "{silence:?}: {}", said.text());
+    assert!(
+        silence.is_some_and(|wait| wait <= 150.0),
+        "{silence:?}: {}",
+        said.text()
+    );
     // Its members are silent because it is.
     let onsets = said.anomalies().filter(|anomaly| anomaly.phase == Phase::Onset);
     assert_eq!(onsets.count(), 1, "{}", said.text());

@@ -125,7 +125,10 @@ const LEAST_TIMES_SLOW: f64 = 2.5;
 /// A share is sure as far as so many standard deviations of its count leave it.
 const DOUBT: f64 = 1.5;
 
-/// Errors have to go on for so many slots: a deploy is over by then.
+/// Errors have to go on: so many have to come outside of the two worst slots, which is where those of a deploy are.
+const LEAST_LASTING: f64 = 2.0;
+
+/// Slow requests have to come in so many slots.
 const LEAST_SLOTS: f64 = 3.0;
 
 /// A rate is compared once it is known for so many slots: half an hour. A new route grows.
@@ -408,13 +411,14 @@ fn errors(sums: &Sums, rates: &(Rate, Rate), looks: &mut Looks) {
     if sums.requests < 5.0 {
         return;
     }
-    let server = (rates.0, sums.server_errors, sums.server_slots, LEAST_SHARE);
-    let client = (rates.1, sums.client_errors, sums.client_slots, LEAST_CLIENT_SHARE);
-    for (family, (rate, errors, slots, least)) in [(Family::Errors, server), (Family::ClientErrors, client)] {
+    let lasting = sums.lasting_errors();
+    let server = (rates.0, sums.server_errors, lasting.0, LEAST_SHARE);
+    let client = (rates.1, sums.client_errors, lasting.1, LEAST_CLIENT_SHARE);
+    for (family, (rate, errors, lasting, least)) in [(Family::Errors, server), (Family::ClientErrors, client)] {
         let (share, usual) = (errors / sums.requests, rate.mean());
         // A handful of errors says little of their share: it has to be that much larger beyond doubt.
         let surely = (errors - DOUBT * errors.sqrt()) / sums.requests;
-        if slots >= LEAST_SLOTS && surely > usual + least && share > LEAST_TIMES * usual {
+        if lasting >= LEAST_LASTING && surely > usual + least && share > LEAST_TIMES * usual {
             looks.offer(Evidence {
                 family,
                 kind: Kind::Errors,

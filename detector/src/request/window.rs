@@ -150,9 +150,9 @@ pub(super) struct Sums {
     pub(super) requests: f64,
     pub(super) server_errors: f64,
     pub(super) client_errors: f64,
-    /// Slots with errors.
-    pub(super) server_slots: f64,
-    pub(super) client_slots: f64,
+    /// The most errors that one slot has, and the second most.
+    server_worst: [f64; 2],
+    client_worst: [f64; 2],
     pub(super) timed: f64,
     /// Slow requests, no slot counted for more than it may move a window.
     pub(super) slow: f64,
@@ -169,6 +169,16 @@ pub(super) struct Sums {
     pub(super) size_ratio: f64,
 }
 
+fn worst([first, second]: &mut [f64; 2], errors: u32) {
+    let errors = f64::from(errors);
+    if errors > *first {
+        *second = *first;
+        *first = errors;
+    } else if errors > *second {
+        *second = errors;
+    }
+}
+
 /// A sum of standardised values, as far as one slot may move a window.
 fn bounded(sum: f32, count: u32) -> f64 {
     let root = (f64::from(count)).sqrt();
@@ -182,8 +192,8 @@ impl Sums {
         self.requests += f64::from(slot.requests);
         self.server_errors += f64::from(slot.server_errors);
         self.client_errors += f64::from(slot.client_errors);
-        self.server_slots += f64::from(u8::from(slot.server_errors > 0));
-        self.client_slots += f64::from(u8::from(slot.client_errors > 0));
+        worst(&mut self.server_worst, slot.server_errors);
+        worst(&mut self.client_worst, slot.client_errors);
         self.timed += f64::from(slot.timed);
         let expected = f64::from(slot.slow_expected);
         self.slow += f64::from(slot.slow).at_most(expected + MOST_OF_A_SLOT * expected.at_least(0.0).sqrt() + 1.0);
@@ -196,6 +206,15 @@ impl Sums {
         self.sized += f64::from(slot.sized);
         self.size_z += bounded(slot.size_z, slot.sized);
         self.size_ratio += f64::from(slot.size_ratio);
+    }
+
+    /// Errors outside of the two worst slots: what a short disturbance leaves.
+    pub(super) fn lasting_errors(&self) -> (f64, f64) {
+        let outside = |all: f64, [first, second]: [f64; 2]| all - first - second;
+        (
+            outside(self.server_errors, self.server_worst),
+            outside(self.client_errors, self.client_worst),
+        )
     }
 
     /// The window in numbers that people know.
@@ -258,8 +277,8 @@ mod tests {
         let [minute, .., ten] = group.windows(&[&member]);
         let (minute, ten) = (minute.unwrap(), ten.unwrap());
         assert_eq!(
-            (minute.requests, minute.server_errors, minute.server_slots),
-            (48.0, 12.0, 3.0)
+            (minute.requests, minute.server_errors, minute.lasting_errors().0),
+            (48.0, 12.0, 4.0)
         );
         assert_eq!((ten.requests, ten.server_errors), (588.0, 228.0));
     }
