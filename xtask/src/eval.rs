@@ -21,6 +21,8 @@ pub(crate) fn run(data: &Path, further: &[String]) -> Result<()> {
         );
     }
     process::run(process::cargo().args(["build", "--release", "--package", "watchpost"]))?;
+    let example = ["--package", "watchpost-detector", "--example", "tabular"];
+    process::run(process::cargo().args(["build", "--release"]).args(example))?;
     let python = python::environment("eval-venv", &scripts.join("requirements.txt"))?;
     let target = process::target();
     process::run(
@@ -28,6 +30,8 @@ pub(crate) fn run(data: &Path, further: &[String]) -> Result<()> {
             .arg(all)
             .arg("--bin")
             .arg(target.join("release").join("watchpost"))
+            .arg("--tabular-bin")
+            .arg(target.join("release").join("examples").join("tabular"))
             .arg("--data")
             .arg(&data)
             .arg("--out")
