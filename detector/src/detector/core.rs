@@ -1,0 +1,109 @@
+//! What concerns all series of a detector at once: what a decision means for the rest, silence, and episodes that end.
+
+use super::{Core, Report};
+use crate::decide::{Rules, Step};
+use crate::episode::{Episode, Strange};
+use crate::event::Timestamp;
+use crate::series::Series;
+use crate::verdict::{Explanation, Fingerprint, Kind, Phase};
+
+/// A pause shorter than this is never called silence, in seconds.
+const SHORTEST_SILENCE: f64 = 120.0;
+
+impl Core {
+    /// What a step means for the detector as a whole.
+    pub(super) fn after(
+        &mut self,
+        rules: &Rules,
+        key: u64,
+        step: &Step,
+        time: Timestamp,
+        evicted: Option<Box<Series>>,
+        out: &mut Vec<Report>,
+    ) {
+        if step.closed {
+            self.open.retain(|open| *open != key);
+        }
+        if step.opened {
+            self.open.push(key);
+            if rules.scoring {
+                self.status.alarms += 1;
+            }
+        }
+        if step.charged {
+            self.budget.alarm();
+        }
+        self.budget.event(time, rules.alarms_per_day);
+        if let Some(series) = evicted {
+            rules.report_evicted(&series, out);
+        }
+    }
+
+    /// Series that reported regularly and have stopped. They are the least recently seen, so that the table is
+    /// walked from that end, and only as far as there is silence.
+    pub(super) fn silence(&mut self, rules: &Rules, now: Timestamp, out: &mut Vec<Report>) {
+        let running = self.time.running;
+        for (key, series) in self.table.oldest_first() {
+            let Series {
+                labels, pulse, episode, ..
+            } = series;
+            let quiet = pulse.quiet(running);
+            if quiet.is_some_and(|quiet| quiet < SHORTEST_SILENCE) {
+                break;
+            }
+            let Some(quiet) = quiet else {
+                continue;
+            };
+            if pulse.silent {
+                if let Some(episode) = episode.as_mut().filter(|episode| episode.is_silence()) {
+                    episode.last(now);
+                }
+                continue;
+            }
+            let surprise = pulse.surprise(quiet);
+            if !rules.scoring || surprise < rules.threshold {
+                continue;
+            }
+            pulse.silent = true;
+            if episode.is_some() {
+                continue;
+            }
+            let event = Strange {
+                time: now,
+                surprise,
+                fingerprint: Fingerprint(key),
+                level: None,
+                above_limit: None,
+            };
+            let begun = Episode::begin(
+                &event,
+                rules.threshold,
+                Kind::Silence,
+                Explanation::silence(surprise, quiet, pulse.usual()),
+            );
+            out.push(Report::Anomaly(Box::new(begun.report(Phase::Onset, labels))));
+            *episode = Some(Box::new(begun));
+            self.open.push(key);
+            self.status.alarms += 1;
+            self.budget.alarm();
+        }
+    }
+
+    pub(super) fn end_episodes(&mut self, rules: &Rules, now: Timestamp, out: &mut Vec<Report>) {
+        let Core { open, table, .. } = self;
+        open.retain(|key| {
+            // An evicted series has reported the end of its episode already.
+            let Some(series) = table.peek_mut(*key) else {
+                return false;
+            };
+            let over = series.episode.as_ref().is_some_and(|episode| {
+                episode.is_over(now, series.pulse.every())
+                    || episode.is_silence() && episode.age(now) >= rules.accept_after
+            });
+            if over && let Some(episode) = series.episode.take() {
+                rules.report(&episode, Phase::End, &series.labels, out);
+            }
+            series.episode.is_some()
+        });
+    }
+}
