@@ -235,6 +235,11 @@ impl Detector {
         self.scoring = scoring;
     }
 
+    /// Another input begins, which need not go on where the one before it stopped.
+    pub fn begin_input(&mut self) {
+        self.core.traffic.begin();
+    }
+
     /// The time of the latest event.
     pub fn now(&self) -> Option<Timestamp> {
         self.core.time.now
@@ -356,7 +361,6 @@ impl Detector {
         let max = self.config.bounds.max_routes.get() as usize;
         let hits = self.config.rules.hits(&request.subject, limit::of_request(request));
         let said = self.in_traffic(out, |traffic, context, out| {
-            traffic.advance(request.time, false, context, out);
             traffic.observe(request, &hits, max, context, out)
         });
         Verdict {

@@ -300,6 +300,7 @@ impl Scorer {
         self.answers = input.answers;
         self.answers.sort_by_key(|answer| std::cmp::Reverse(answer.row));
         self.detector.set_scoring(matches!(input.role, Role::Score));
+        self.detector.begin_input();
     }
 
     /// Reads a chunk of the input, cut anywhere, and appends what is to be said about it.

@@ -87,7 +87,7 @@ impl Evidence {
         let sums = &self.sums;
         let seconds = sums.slots * SLOT as f64;
         let share = |count: f64, all: f64| count / all.max(1.0);
-        let (of, observed, expected, high, unit) = match (self.family, self.kind) {
+        let (of, observed, expected, unit) = match (self.family, self.kind) {
             (Family::Latency, Kind::Latency) => {
                 let ratio = libm::exp(sums.ratio / sums.timed.max(1.0));
                 match reference {
@@ -95,32 +95,28 @@ impl Evidence {
                         "typical duration",
                         reference.usual() * ratio,
                         reference.usual(),
-                        Some(reference.slow_value()),
                         Some("ms"),
                     ),
                     // The routes of a group have durations of their own.
-                    None => ("duration, times the usual", ratio, 1.0, None, None),
+                    None => ("duration, times the usual", ratio, 1.0, None),
                 }
             }
             (Family::Latency, _) => (
                 "slow requests",
                 100.0 * share(sums.all_slow, sums.timed),
                 100.0 * self.expected,
-                None,
                 Some("%"),
             ),
             (Family::Errors, _) => (
                 "server errors",
                 100.0 * share(sums.server_errors, sums.requests),
                 100.0 * self.expected,
-                None,
                 Some("%"),
             ),
             (Family::ClientErrors, _) => (
                 "client errors",
                 100.0 * share(sums.client_errors, sums.requests),
                 100.0 * self.expected,
-                None,
                 Some("%"),
             ),
             (Family::Traffic | Family::Surge, _) => (
@@ -128,13 +124,11 @@ impl Evidence {
                 sums.requests * 60.0 / seconds,
                 self.expected * 60.0 / seconds,
                 None,
-                None,
             ),
             (Family::Size, _) => (
                 "response size, times the usual",
                 libm::exp(sums.size_ratio / sums.sized.max(1.0)),
                 1.0,
-                None,
                 None,
             ),
         };
@@ -155,7 +149,7 @@ impl Evidence {
             expected: Expected {
                 value: Observation::Number(expected),
                 low: None,
-                high,
+                high: None,
             },
             unit: unit.map(str::to_owned),
         };

@@ -410,15 +410,21 @@ fn decide(
     let fingerprint = Fingerprint(node.key);
     let answers = (context.answers)(fingerprint);
     let surprise = strongest.map_or(0.0, |(_, surprise)| (surprise + answers).max(0.0));
+    let least = context.rules.threshold - HYSTERESIS;
+    let strange = surprise >= least;
+    // What the short windows have seen once is over when they see it no longer: the long ones remember it for minutes.
+    let soon = strongest.is_some_and(|(evidence, _)| node.measured(member.looks.recent(evidence.family)) >= least);
+    node.seen_soon = soon || (node.seen_soon && node.episode.is_some());
+    let lasts = soon || !node.seen_soon;
     let event = Strange {
         time: end,
-        surprise,
+        surprise: if lasts { surprise } else { 0.0 },
         fingerprint,
         level: None,
         above_limit: None,
     };
     node.surprise = surprise;
-    let strange = surprise >= context.rules.threshold - HYSTERESIS;
+    node.strange = strange && lasts;
     if let (Some((evidence, _)), Some(before), true) = (strongest, node.family, strange)
         && evidence.family != before
         && evidence.is_recent()

@@ -31,6 +31,9 @@ pub(super) struct Node {
     /// How strange it was when the last slot closed, and why.
     pub(super) surprise: f64,
     pub(super) family: Option<Family>,
+    /// It was strange enough then, and the short windows said so if they ever did in this episode.
+    pub(super) strange: bool,
+    pub(super) seen_soon: bool,
 }
 
 /// What was learned: counts and their exposures, older ones counted less.
@@ -156,6 +159,8 @@ impl Node {
             last: slot,
             surprise: 0.0,
             family: None,
+            strange: false,
+            seen_soon: false,
         }
     }
 
@@ -181,6 +186,11 @@ impl Node {
     /// Something was strange: what came in the last ten minutes and comes now is learned with little weight.
     pub(super) fn guard(&mut self) {
         self.guarded = super::window::KEPT as u16;
+    }
+
+    /// What an open episode is about while it lasts, and how strange the node is now.
+    pub(super) fn showing(&self) -> Option<(Family, f64)> {
+        self.trouble().filter(|_| self.strange)
     }
 
     /// What an open episode is about, and how strange the node is now.

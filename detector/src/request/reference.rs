@@ -91,11 +91,6 @@ impl Reference {
         self.slow_share
     }
 
-    /// The value above which the usual largest twentieth lies.
-    pub(super) fn slow_value(&self) -> f64 {
-        self.scale * libm::exp(LOWEST + self.slow_from as f64 * WIDTH)
-    }
-
     /// Takes a value in, to be learned later, and says how it compares with what is known by now.
     pub(super) fn observe(&mut self, value: f64) -> Option<Standing> {
         let log = libm::log((value / self.scale).at_least(1e-300));

@@ -32,6 +32,8 @@ pub(crate) struct Traffic {
     pub(crate) evicted: u64,
     /// The surprise of an alarm that was raised when the last slot closed, until a request is there to carry it.
     pub(super) raised: Option<f64>,
+    /// No request has come since the input began.
+    fresh: bool,
     #[serde(skip)]
     name: String,
 }
@@ -107,6 +109,7 @@ impl Traffic {
             slot: None,
             evicted: 0,
             raised: None,
+            fresh: false,
             name: String::new(),
         }
     }
@@ -119,26 +122,48 @@ impl Traffic {
     /// Time has come to here: slots that are over close. Without a tick, a pause of the feed is no time.
     pub(crate) fn advance(&mut self, now: Timestamp, ticked: bool, context: &mut Context<'_>, out: &mut Vec<Report>) {
         let to = now.nanos().div_euclid(SLOT * 1_000_000_000);
-        let Some(slot) = self.slot else {
+        let (Some(slot), false) = (self.slot, self.fresh && !ticked) else {
             return;
         };
         let behind = to.saturating_sub(slot);
+        let kept = super::window::KEPT as i64;
         if behind < -(WRONG_CLOCK as i64) / SLOT {
             self.slot = Some(to);
             return;
         }
-        let most = if ticked {
-            super::window::KEPT as i64
-        } else {
-            LONGEST_PAUSE
-        };
-        for ago in (0..behind.min(most)).rev() {
-            self.close_slot(to - ago, context, out);
+        for next in 1..=behind.min(if ticked { kept } else { LONGEST_PAUSE }) {
+            self.close_slot(slot + next, context, out);
+        }
+        if behind > kept {
+            self.pause();
         }
         self.slot = Some(slot.max(to));
     }
 
-    /// Adds a request where it belongs, after [`Traffic::advance`] has come to its time.
+    /// Another input begins. Until a request comes in it, nobody knows whether requests are missing; and it may tell of
+    /// the same hours as the one before, from their beginning.
+    pub(crate) fn begin(&mut self) {
+        self.fresh = true;
+    }
+
+    /// The first request of an input has come.
+    fn resume(&mut self, time: Timestamp) {
+        let to = time.nanos().div_euclid(SLOT * 1_000_000_000);
+        if std::mem::take(&mut self.fresh) && self.slot.is_some_and(|slot| to < slot) {
+            self.slot = Some(to);
+            self.pause();
+        }
+    }
+
+    fn pause(&mut self) {
+        self.routes.iter_mut().for_each(|route| route.node.ring.pause());
+        self.upstreams
+            .iter_mut()
+            .for_each(|upstream| upstream.node.ring.pause());
+        self.sites.iter_mut().for_each(|site| site.node.ring.pause());
+    }
+
+    /// Adds a request where it belongs, once slots that are over by its time are closed.
     pub(crate) fn observe(
         &mut self,
         request: &Request<'_>,
@@ -147,6 +172,8 @@ impl Traffic {
         context: &mut Context<'_>,
         out: &mut Vec<Report>,
     ) -> Said {
+        self.resume(request.time);
+        self.advance(request.time, false, context, out);
         let slot = *self
             .slot
             .get_or_insert_with(|| request.time.nanos().div_euclid(SLOT * 1_000_000_000));
@@ -296,7 +323,7 @@ impl Traffic {
         add(&mut route.node, true);
         let learning = route.node.is_learning();
         let errors = route.node.error_rates(assumed);
-        let mut trouble = route.node.trouble();
+        let mut trouble = route.node.showing();
         let (server, client) = errors;
         let of_outcome = match outcome {
             Outcome::Fine => 0.0,
@@ -308,11 +335,11 @@ impl Traffic {
             upstream.node.last = slot;
             // What is hardly known of a new route would be taken for certain in a group.
             add(&mut upstream.node, !young);
-            trouble = trouble.or(upstream.node.trouble());
+            trouble = trouble.or(upstream.node.showing());
         }
         if let Some(site) = self.sites.get_mut(site_key) {
             add(&mut site.node, !young);
-            trouble = trouble.or(site.node.trouble());
+            trouble = trouble.or(site.node.showing());
         }
         let surprise = of_sum(&[of_duration, of_outcome]);
         // In an episode those requests are anomalous that show what it is about.

@@ -87,13 +87,22 @@ impl Slot {
 
 /// The last slots, the newest at the end.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub(super) struct Ring(VecDeque<Slot>);
+pub(super) struct Ring {
+    slots: VecDeque<Slot>,
+    /// How many of them have come one after the other, without a pause of the feed between them.
+    unbroken: u32,
+}
 
 impl Ring {
     /// Adds the slot that has closed, and returns the one that is now old enough to be learned.
     pub(super) fn push(&mut self, slot: Slot) -> Option<Slot> {
-        let old = if self.0.len() >= KEPT { self.0.pop_front() } else { None };
-        self.0.push_back(slot);
+        let old = if self.slots.len() >= KEPT {
+            self.slots.pop_front()
+        } else {
+            None
+        };
+        self.slots.push_back(slot);
+        self.unbroken = self.unbroken.saturating_add(1);
         old
     }
 
@@ -104,11 +113,17 @@ impl Ring {
         let mut sums = Sums::default();
         let mut wanted = WINDOWS.iter().zip(&mut out);
         let mut next = wanted.next();
-        for (age, slot) in self.0.iter().rev().enumerate() {
+        // A window does not reach over a pause: ten minutes of a log that has one an hour are no ten minutes.
+        for (age, slot) in self.slots.iter().rev().take(self.unbroken as usize).enumerate() {
             let mut slot = *slot;
             for member in without {
                 // All rings end with the same slot; a younger one just has fewer.
-                if let Some(part) = member.0.len().checked_sub(age + 1).and_then(|at| member.0.get(at)) {
+                if let Some(part) = member
+                    .slots
+                    .len()
+                    .checked_sub(age + 1)
+                    .and_then(|at| member.slots.get(at))
+                {
                     slot.take_away(part);
                 }
             }
@@ -128,18 +143,23 @@ impl Ring {
         out
     }
 
+    /// The feed pauses, and time with it.
+    pub(super) fn pause(&mut self) {
+        self.unbroken = 0;
+    }
+
     /// Nothing came in the last ten minutes.
     pub(super) fn is_idle(&self) -> bool {
-        self.0.iter().all(|slot| slot.requests == 0)
+        self.slots.iter().all(|slot| slot.requests == 0)
     }
 
     /// The slot that is learned next, once the ring is full.
     pub(super) fn oldest(&self) -> Option<&Slot> {
-        (self.0.len() >= KEPT).then(|| self.0.front()).flatten()
+        (self.slots.len() >= KEPT).then(|| self.slots.front()).flatten()
     }
 
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.slots.clear();
     }
 }
 

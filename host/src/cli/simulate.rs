@@ -31,7 +31,7 @@ Examples:
   watchpost simulate requests --duration 1h --output access.json --truth truth.json
   watchpost simulate requests --format combined --rate 200 --anomalies 2/hour | goaccess -
   watchpost simulate metrics --format csv --duration 2d > metrics.csv
-  watchpost simulate logs --kinds error_burst,lost_upstream | watchpost score -
+  watchpost simulate requests --kinds error_burst,slow_upstream | watchpost score -
   watchpost simulate logs --format envelope --follow --speed 60
 
 Formats, of which the first is the default:
