@@ -19,7 +19,7 @@ use clap::{Parser, Subcommand, ValueEnum};
 use console::Console;
 use exit::Exit;
 
-/// Finds what is strange in metrics and log lines, where they arise.
+/// Finds what is strange in metrics, requests and log lines, where they arise.
 ///
 /// Watchpost learns what is normal for every subject it sees, scores each event before it learns from it, and
 /// spends one budget of false alarms over all of them. Every alarm says what was seen, what was expected, and

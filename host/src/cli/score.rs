@@ -23,7 +23,7 @@ use super::state;
 use run::{Passed, Run};
 use source::Source;
 
-/// Scores metrics and log lines from files or a stream, and prints the episodes in which they are strange.
+/// Scores metrics, requests and log lines from files or a stream, and prints the episodes in which they are strange.
 ///
 /// Events are scored in the order in which they come, each before it is learned from. Files may be packed with gzip
 /// or zstd. A folder stands for all files in it; the parts of a rotated log are read oldest first. The data goes to standard output, everything else to standard error.
