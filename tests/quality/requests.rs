@@ -8,8 +8,8 @@ use super::{Case, Expected, Found, Harmless, Noisy, Random};
 /// Trouble is seen in so many minutes.
 const SOON: Expected = Found { within: 3.0 };
 
-/// Why there are alarms of rates and shares where a route has few requests.
-const STEEP: &str = "most looks find nothing at all, so that the tail of the others is fitted too steep";
+/// What is known of the alarms of day and night, which is not yet their cause.
+const OF_TRAFFIC: &str = "most are alarms of traffic where a route has few requests";
 
 pub(crate) const CASES: &[Case] = &[
     ("route: slower", slower_route, SOON),
@@ -33,7 +33,7 @@ pub(crate) const CASES: &[Case] = &[
     (
         "deploy of 15 s",
         deploy,
-        Noisy("a usual error in a third slot makes fifteen seconds look like more"),
+        Noisy("fifteen seconds can touch three slots of ten seconds"),
     ),
     ("traffic doubles", doubled, Harmless),
     (
@@ -44,9 +44,9 @@ pub(crate) const CASES: &[Case] = &[
     ("new healthy routes", new_routes, Harmless),
     ("crawler of known paths", crawler, Harmless),
     ("a few broken links", broken_links, Harmless),
-    ("requests of day and night", day_and_night, Noisy(STEEP)),
+    ("requests of day and night", day_and_night, Noisy(OF_TRAFFIC)),
     ("requests of a holiday", holiday, Harmless),
-    ("requests of a weekend", weekend, Noisy(STEEP)),
+    ("requests of a weekend", weekend, Noisy(OF_TRAFFIC)),
     ("one request a minute", sparse, Harmless),
 ];
 
