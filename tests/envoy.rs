@@ -14,6 +14,7 @@ mod real_envoy {
     mod admin;
     mod bootstrap;
     mod bounds;
+    mod exports;
     mod failure;
     mod lines;
     mod live;

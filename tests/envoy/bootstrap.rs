@@ -32,7 +32,8 @@ impl<'a> Plugin<'a> {
             "name": self.name,
             "root_id": self.name,
             "vm_config": {
-                "vm_id": self.name,
+                // What VMs share they share by this.
+                "vm_id": VM_ID,
                 "runtime": "envoy.wasm.runtime.v8",
                 "code": {"local": {"filename": self.module}},
             },
@@ -75,6 +76,8 @@ impl<'a> Plugin<'a> {
         })
     }
 }
+
+pub(super) const VM_ID: &str = "watchpost";
 
 /// The listener of most tests.
 pub(super) const LISTENER: &str = "ingress";

@@ -43,11 +43,18 @@ impl Verdict<'_> {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Entry<'a> {
     /// What it saw, and the verdict on it as it was written.
-    Exchange(Exchange, &'a str),
+    Exchange(Seen, &'a str),
     Tick(Timestamp),
 }
 
-/// A request as the journal tells it.
+/// An exchange as the journal tells it.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+pub(super) struct Seen {
+    pub(super) service: Option<String>,
+    pub(super) exchange: Exchange,
+}
+
+/// A request with all that is known of it.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Exchange {
@@ -58,7 +65,8 @@ pub(super) struct Exchange {
     pub(super) upstream: Option<String>,
     pub(super) client: Option<String>,
     pub(super) status: Option<u16>,
-    pub(super) duration_ms: Option<f64>,
+    pub(super) duration: Option<f64>,
+    pub(super) bytes: Option<f64>,
     pub(super) flags: Option<String>,
 }
 
@@ -117,15 +125,18 @@ fn entry_of(text: &str) -> Entry<'_> {
     if let Some(tick) = text.strip_prefix("{\"tick\":").and_then(|rest| rest.strip_suffix('}')) {
         return Entry::Tick(serde_json::from_str(tick).expect("a tick is a time"));
     }
-    let exchange = text
+    let seen = text
         .strip_prefix("{\"exchange\":")
-        .and_then(|rest| rest.strip_suffix('}'));
-    // Quotes in strings are escaped, so that this is never a part of one.
-    let (exchange, verdict) = exchange
-        .and_then(|rest| rest.rsplit_once(",\"verdict\":"))
+        .and_then(|rest| rest.strip_suffix('}'))
         .unwrap_or_else(|| panic!("neither an exchange nor a tick: {text}"));
-    let exchange = serde_json::from_str(exchange).unwrap_or_else(|error| panic!("{error}: {exchange}"));
-    Entry::Exchange(exchange, verdict)
+    // Quotes in strings are escaped, so that this is never a part of one.
+    let verdict = seen
+        .rsplit_once(",\"verdict\":")
+        .and_then(|(_, rest)| rest.strip_suffix('}'));
+    Entry::Exchange(
+        serde_json::from_str(seen).unwrap_or_else(|error| panic!("{error}: {seen}")),
+        verdict.unwrap_or_else(|| panic!("no verdict: {seen}")),
+    )
 }
 
 #[test]
@@ -135,18 +146,19 @@ fn lines_of_a_log_are_read() {
                [2026-11-21 12:00:02.000][17][info][wasm] [source/a/wasm/context.cc:1370] wasm log a b c: \
                journal 3 {\"tick\":\"2026-11-21T12:00:02Z\"}\n\
                [2026-11-21 12:00:03.000][17][info][wasm] [source/a/wasm/context.cc:1370] wasm log a b c: \
-               journal 3 {\"exchange\":{\"time\":\"2026-11-21T12:00:02.5Z\",\"method\":\"GET\",\"path\":\"/\\\",\\\"verdict\\\":\",\
-               \"status\":200,\"duration_ms\":1.5},\"verdict\":{\"row\":1}}\n";
+               journal 3 {\"exchange\":{\"service\":\"shop\",\"exchange\":{\"time\":\"2026-11-21T12:00:02.5Z\",\"method\":\"GET\",\"path\":\"/\\\",\\\"verdict\\\":\",\
+               \"status\":200,\"duration\":1.5},\"verdict\":{\"row\":1}}}\n";
     let lines = lines(log);
     assert_eq!(lines.len(), 3);
     assert_eq!((lines[0].level, lines[0].message), ("warning", "watchpost: hm: x"));
     let journals = journals(&lines);
     let (thread, entries) = &journals[&3];
     assert_eq!((*thread, entries.len()), (17, 2));
-    let Entry::Exchange(exchange, verdict) = &entries[1] else {
+    let Entry::Exchange(seen, verdict) = &entries[1] else {
         panic!("an exchange");
     };
-    assert_eq!(exchange.path.as_deref(), Some("/\",\"verdict\":"));
+    assert_eq!(seen.service.as_deref(), Some("shop"));
+    assert_eq!(seen.exchange.path.as_deref(), Some("/\",\"verdict\":"));
     assert_eq!(*verdict, "{\"row\":1}");
     assert_eq!(verdicts(&lines), []);
 }

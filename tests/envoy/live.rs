@@ -11,10 +11,10 @@ use serde_json::{Value, json};
 use watchpost_detector::Timestamp;
 
 use super::admin::{self, Metrics};
-use super::bootstrap::{LISTENER, Listener, Plugin, bootstrap, file_access_log};
+use super::bootstrap::{LISTENER, Listener, Plugin, VM_ID, bootstrap, file_access_log};
 use super::lines::{lines, verdicts};
 use super::load::{Load, Tally};
-use super::process::{Envoy, WHOLE_MACHINE, folder, module, until};
+use super::process::{Envoy, MACHINE, folder, module, until};
 use super::shop::Shop;
 use super::site::{Fault, SERVICE, hour_until};
 
@@ -34,11 +34,10 @@ pub(super) struct Run {
 /// One process sees all requests, whichever worker has them; the workers show what it found.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_service_sees_five_faults_at_once_and_names_them() {
-    let _machine = WHOLE_MACHINE.lock().await;
     let run = run("service", |snapshot| {
         let module = module();
         let service = json!({"envoy": {"mode": "service", "service": SERVICE, "warm_start": {"snapshot": snapshot}}});
-        let worker = json!({"envoy": {"service": SERVICE, "forward_to": "watchpost-service"}});
+        let worker = json!({"envoy": {"service": SERVICE, "forward_to": VM_ID}});
         (
             Plugin::new("watchpost", &module, &worker).filter(),
             vec![Plugin::new("watchpost-service", &module, &service).service()],
@@ -107,6 +106,10 @@ fn check_accesses(run: &Run) {
         let verdict: Value = serde_json::from_str(verdict).unwrap_or_else(|error| panic!("{error}: {verdict}"));
         let score = access["score"].as_str().and_then(|score| score.parse::<f64>().ok());
         assert!(score.is_some_and(|score| (0.0..=1.0).contains(&score)), "{access}");
+        // An alarm is carried by the request that comes first when it is raised, whatever that asks for.
+        if verdict["onset"] == true {
+            continue;
+        }
         let anomalous = verdict["anomaly"].as_bool().unwrap_or_else(|| panic!("{verdict}"));
         let route = access["route"].as_str().unwrap_or("-");
         by_route.entry(route).or_default()[usize::from(anomalous)] += 1;
@@ -126,6 +129,7 @@ fn check_accesses(run: &Run) {
 
 /// Makes normal traffic, then all faults, until each is named; prints how long that took.
 pub(super) async fn run(name: &str, plugin: impl FnOnce(&str) -> (Value, Vec<Value>)) -> Run {
+    let _machine = MACHINE.read().await;
     let shop = Shop::open().await;
     let files = folder();
     let accesses = files.path().join("access.json");

@@ -26,8 +26,8 @@ pub(super) struct Envoy {
 /// How long anything is waited for: far longer than it takes on a slow machine.
 pub(super) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Held by tests that measure, or that keep the whole machine busy: one of them at a time.
-pub(super) static WHOLE_MACHINE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+/// Written to (locked alone) by tests that keep the whole machine busy, and read by those in which durations matter.
+pub(super) static MACHINE: tokio::sync::RwLock<()> = tokio::sync::RwLock::const_new(());
 
 const LAST_LINES: usize = 40;
 
@@ -128,6 +128,8 @@ impl Drop for Envoy {
         let _ = self.child.kill();
         let _ = self.child.wait();
         if thread::panicking() {
+            self.folder.disable_cleanup(true);
+            eprintln!("the files of Envoy are kept in {}", self.folder.path().display());
             for file in ["stderr", "log"] {
                 let text = fs::read_to_string(self.path(file)).unwrap_or_default();
                 let lines: Vec<&str> = text.lines().collect();

@@ -12,7 +12,7 @@ const BAD: &[(&str, &[&str])] = &[
     ("{", &["line 1"]),
     (
         "{\"envoy\": {\"mode\": \"filtre\"}}",
-        &["envoy.mode", "filtre", "access-logger"],
+        &["envoy.mode", "filtre", "did you mean `filter`"],
     ),
     ("{\"envoy\": {\"modus\": \"filter\"}}", &["modus", "mode"]),
     ("{\"envoi\": {}}", &["envoi", "envoy"]),

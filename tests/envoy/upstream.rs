@@ -7,11 +7,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use http_body_util::Full;
+use http_body_util::{BodyExt, Full};
 use hyper::body::{Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::{JoinHandle, JoinSet};
@@ -28,9 +28,11 @@ pub(super) struct Upstream {
 }
 
 /// What a route does; paths begin with the name of their route.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) enum Behaviour {
     Answers(Usual),
+    /// Answers at once, with this body.
+    Gives(Bytes),
     /// Takes the request and never says anything.
     Hangs,
 }
@@ -39,6 +41,15 @@ pub(super) enum Behaviour {
 struct Routes {
     by_name: Mutex<HashMap<String, Behaviour>>,
     random: Mutex<Random>,
+    posted: Mutex<Vec<Posted>>,
+}
+
+/// What was sent here.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Posted {
+    pub(super) path: String,
+    pub(super) kind: String,
+    pub(super) body: Bytes,
 }
 
 /// What a route does that nobody has said anything about: it answers at once.
@@ -54,6 +65,7 @@ impl Upstream {
         let routes = Arc::new(Routes {
             by_name: Mutex::default(),
             random: Mutex::new(Random::new(seed)),
+            posted: Mutex::default(),
         });
         Upstream {
             address: listener.local_addr().expect("it is bound"),
@@ -65,6 +77,12 @@ impl Upstream {
     pub(super) fn set(&self, route: &str, behaviour: Behaviour) {
         let mut routes = self.routes.by_name.lock().unwrap_or_else(PoisonError::into_inner);
         routes.insert(route.to_owned(), behaviour);
+    }
+
+    /// What was sent here so far, in the order in which it came.
+    pub(super) fn posted(&self) -> Vec<Posted> {
+        let posted = self.routes.posted.lock().unwrap_or_else(PoisonError::into_inner);
+        posted.clone()
     }
 
     /// Closes its port and its connections: whoever comes now is refused.
@@ -106,10 +124,15 @@ async fn answer(routes: Arc<Routes>, request: Request<Incoming>) -> Result<Respo
     let name = request.uri().path().split('/').nth(1).unwrap_or_default();
     let behaviour = {
         let routes = routes.by_name.lock().unwrap_or_else(PoisonError::into_inner);
-        routes.get(name).copied().unwrap_or(Behaviour::Answers(AT_ONCE))
+        routes.get(name).cloned().unwrap_or(Behaviour::Answers(AT_ONCE))
     };
-    let Behaviour::Answers(usual) = behaviour else {
-        return pending().await;
+    if request.method() == Method::POST {
+        keep(&routes, request).await;
+    }
+    let usual = match behaviour {
+        Behaviour::Answers(usual) => usual,
+        Behaviour::Gives(body) => return Ok(Response::new(Full::from(body))),
+        Behaviour::Hangs => return pending().await,
     };
     let (fails, took) = {
         let mut random = routes.random.lock().unwrap_or_else(PoisonError::into_inner);
@@ -123,4 +146,16 @@ async fn answer(routes: Arc<Routes>, request: Request<Incoming>) -> Result<Respo
         *response.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     }
     Ok(response)
+}
+
+async fn keep(routes: &Routes, request: Request<Incoming>) {
+    let path = request.uri().path().to_owned();
+    let kind = request.headers().get("content-type");
+    let kind = kind.and_then(|kind| kind.to_str().ok()).unwrap_or_default().to_owned();
+    // What Envoy breaks off was not sent.
+    if let Ok(body) = request.into_body().collect().await {
+        let body = body.to_bytes();
+        let mut posted = routes.posted.lock().unwrap_or_else(PoisonError::into_inner);
+        posted.push(Posted { path, kind, body });
+    }
 }
