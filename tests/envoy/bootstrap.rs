@@ -153,7 +153,7 @@ pub(super) fn bootstrap(listeners: &[Listener], clusters: &[Value], services: &[
 }
 
 /// What makes labels of the names of the plugin's metrics.
-fn stats_tags() -> Vec<Value> {
+pub(super) fn stats_tags() -> Vec<Value> {
     let tag = |label: &&str| json!({"tag_name": label, "regex": format!("(\\.?{label}=\\.=(.*?);\\.;)")});
     ["kind", "severity", "route", "upstream", "of", "result"]
         .iter()

@@ -149,13 +149,31 @@ async fn reload_means_that_it_goes_on_from_the_last_checkpoint() {
     until("the module is loaded again", async || {
         let served = doomed.ask(1, SLOWLY).await == [200];
         let reloads = doomed.reloads().await;
-        println!("{served} {reloads:?}");
         (served && reloads["vm_reload_success"] >= 1).then_some(())
     })
     .await;
     assert_eq!(doomed.ask(20, SLOWLY).await, vec![200; 20], "it is back");
     let restored = doomed.metric("watchpost_checkpoints", &[("result", "restored")]).await;
     assert!(restored >= 1.0, "it has begun anew");
+    // It fails again and again, and comes back each time.
+    for reload in 2..=3 {
+        let mut lost = 0;
+        until("the module is loaded once more", async || {
+            lost += doomed
+                .ask(1, AT_ONCE)
+                .await
+                .iter()
+                .filter(|status| **status != 200)
+                .count();
+            (doomed.reloads().await["vm_reload_success"] >= reload).then_some(())
+        })
+        .await;
+        println!("reload {reload}: {lost} requests lost; {:?}", doomed.reloads().await);
+    }
+    until("requests are served again", async || {
+        (doomed.ask(1, SLOWLY).await == [200]).then_some(())
+    })
+    .await;
     let after = doomed.beats().await;
     assert!(
         (after - beats).abs() <= 2.0,

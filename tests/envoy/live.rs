@@ -15,6 +15,7 @@ use super::bootstrap::{LISTENER, Listener, Plugin, VM_ID, bootstrap, file_access
 use super::lines::{lines, verdicts};
 use super::load::{Load, Tally};
 use super::process::{Envoy, MACHINE, folder, module, until};
+use super::replay::compare;
 use super::shop::Shop;
 use super::site::{Fault, SERVICE, hour_until};
 
@@ -36,7 +37,12 @@ pub(super) struct Run {
 async fn a_service_sees_five_faults_at_once_and_names_them() {
     let run = run("service", |snapshot| {
         let module = module();
-        let service = json!({"envoy": {"mode": "service", "service": SERVICE, "warm_start": {"snapshot": snapshot}}});
+        let service = json!({"envoy": {
+            "mode": "service",
+            "service": SERVICE,
+            "warm_start": {"snapshot": snapshot},
+            "journal": true,
+        }});
         let worker = json!({"envoy": {"service": SERVICE, "forward_to": VM_ID}});
         (
             Plugin::new("watchpost", &module, &worker).filter(),
@@ -45,6 +51,9 @@ async fn a_service_sees_five_faults_at_once_and_names_them() {
     })
     .await;
     check(&run);
+    let (exchanges, verdicts) = compare(&run.log, Some(&run.snapshot));
+    assert!(exchanges as f64 > 0.98 * run.accesses.len() as f64, "{exchanges}");
+    assert!(verdicts >= Fault::ALL.len());
 }
 
 /// What every way to run the plugin has to come to.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -88,6 +89,23 @@ pub(super) struct Load {
 struct Shared {
     faults: Mutex<Vec<Fault>>,
     tally: Mutex<Tally>,
+    over: AtomicBool,
+}
+
+impl Shared {
+    /// How many requests of this source come in a second; nothing when it is over.
+    fn rate(&self, source: usize) -> Option<f64> {
+        if self.over.load(Ordering::Relaxed) {
+            return None;
+        }
+        let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
+        Some(match ROUTES.get(source) {
+            Some(route) => under(&faults, route).0,
+            None if source == ROUTES.len() => STRAYS,
+            None if faults.contains(&Fault::Scan) => SCANS,
+            None => 0.0,
+        })
+    }
 }
 
 /// How often each route was answered with which status; 0 is a broken connection.
@@ -116,13 +134,9 @@ impl Load {
 
     /// Asks no more, and waits for the answers to what was asked.
     pub(super) async fn stop(self) -> Tally {
-        self.set(&[]);
-        for source in &self.sources {
-            source.abort();
-        }
+        self.shared.over.store(true, Ordering::Relaxed);
         for source in self.sources {
-            // A source that was stopped says so; whatever it was waiting for is in the tally or was not counted.
-            let _ = source.await;
+            source.await.expect("it asks and counts");
         }
         let tally = self.shared.tally.lock().unwrap_or_else(PoisonError::into_inner);
         tally.clone()
@@ -183,28 +197,21 @@ async fn keep_asking(http: Client, shared: Arc<Shared>, source: usize, seed: u64
     let mut random = Random::new(seed * 1_000 + source as u64);
     let mut open = JoinSet::new();
     let mut next = Instant::now();
-    loop {
-        let rate = {
-            let faults = shared.faults.lock().unwrap_or_else(PoisonError::into_inner);
-            match ROUTES.get(source) {
-                Some(route) => under(&faults, route).0,
-                None if source == ROUTES.len() => STRAYS,
-                None if faults.contains(&Fault::Scan) => SCANS,
-                None => 0.0,
-            }
-        };
+    while let Some(rate) = shared.rate(source) {
         while open.try_join_next().is_some() {}
-        let wait = gap(rate, &mut random);
-        // What does not come for a while may come again: it is looked after that now and then.
-        let longest = 1.0;
-        next += Duration::from_secs_f64(wait.min(longest));
-        sleep_until(next).await;
-        if wait > longest && rate == 0.0 {
-            continue;
+        let now = Instant::now();
+        if rate == 0.0 {
+            next = now + MOST_SLEEP;
+        } else {
+            next += Duration::from_secs_f64(gap(rate, &mut random));
         }
-        if wait > longest {
-            next += Duration::from_secs_f64(wait - longest);
-            sleep_until(next).await;
+        // What it does may change while it waits.
+        while Instant::now() < next && shared.rate(source) == Some(rate) {
+            sleep_until(next.min(Instant::now() + MOST_SLEEP)).await;
+        }
+        if shared.rate(source) != Some(rate) || rate == 0.0 {
+            next = Instant::now();
+            continue;
         }
         let number = random.below(1 << 40);
         let (name, path) = match ROUTES.get(source) {
@@ -223,4 +230,8 @@ async fn keep_asking(http: Client, shared: Arc<Shared>, source: usize, seed: u64
             *tally.0.entry((name.to_owned(), status)).or_insert(0) += 1;
         });
     }
+    while open.join_next().await.is_some() {}
 }
+
+/// So soon a source sees that something has changed.
+const MOST_SLEEP: Duration = Duration::from_millis(500);

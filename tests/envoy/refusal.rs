@@ -2,9 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::bootstrap::{Plugin, validate_filter};
+use super::bootstrap::{Plugin, stats_tags, validate_filter};
 use super::process::{self, module};
 
 /// A document, and what the message has to say: where it is wrong, and what to do.
@@ -109,6 +109,13 @@ fn envoy_takes_the_examples() {
         if document.get("apiVersion").is_some() {
             continue;
         }
+        // What makes labels of metrics is tested with these.
+        assert_eq!(
+            document["stats_config"]["stats_tags"],
+            json!(stats_tags()),
+            "{}",
+            example.display()
+        );
         let (status, said) = process::validate_beside_module(&text);
         assert!(status.success(), "{}: {status}\n{said}", example.display());
         seen += 1;

@@ -11,7 +11,7 @@ use watchpost_detector::{
 use super::bootstrap::{LISTENER, Listener, Plugin, answered, bootstrap, cluster, route};
 use super::lines::{Entry, Seen, journals, lines, verdicts};
 use super::live::{check, run};
-use super::process::{Envoy, folder, module};
+use super::process::{Envoy, folder, module, until};
 use super::site::{Fault, ROUTES, SERVICE};
 use super::upstream::{Behaviour, Upstream};
 
@@ -63,6 +63,10 @@ async fn a_replay_of_odd_requests_gives_the_same_verdicts() {
     assert_eq!(status("/cart/2", "192.0.2.1").await, 504);
     let impatient = tokio::time::timeout(Duration::from_millis(300), client.get("/cart/3", None));
     assert!(impatient.await.is_err(), "it hangs");
+    until("Envoy notices that the client has gone", async || {
+        envoy.log().contains("\"DC\"").then_some(())
+    })
+    .await;
     upstream.refuse().await;
     assert_eq!(status("/cart/4", "192.0.2.1").await, 503);
     upstream.accept().await;
@@ -118,7 +122,7 @@ async fn a_replay_of_odd_requests_gives_the_same_verdicts() {
 
 /// Replays all journals of a log, and compares what was said of every exchange and all verdicts; says how many of
 /// both there were.
-fn compare(log: &str, snapshot: Option<&[u8]>) -> (usize, usize) {
+pub(super) fn compare(log: &str, snapshot: Option<&[u8]>) -> (usize, usize) {
     let lines = lines(log);
     let mut logged: BTreeMap<u64, Vec<&str>> = BTreeMap::new();
     for verdict in verdicts(&lines) {

@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{process, python};
+use crate::python;
 
 /// The module of `tests/envoy.rs` with everything that needs Envoy: part of the name of each of these tests.
 pub(crate) const TESTS: &str = "real_envoy::";
