@@ -43,7 +43,7 @@ impl Verdict<'_> {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Entry<'a> {
     /// What it saw, and the verdict on it as it was written.
-    Exchange(Seen, &'a str),
+    Exchange(Box<Seen>, &'a str),
     Tick(Timestamp),
 }
 

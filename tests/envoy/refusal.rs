@@ -28,7 +28,7 @@ const BAD: &[(&str, &[&str])] = &[
         "{\"envoy\": {\"response_header\": \"x watchpost\"}}",
         &["response_header", "x watchpost"],
     ),
-    ("{\"envoy\": {\"journal\": 1}}", &["journal", "boolean"]),
+    ("{\"envoy\": {\"journal\": 1}}", &["journal", "true or false"]),
     (
         "{\"envoy\": {\"collector\": {\"path\": \"/\"}}}",
         &["collector", "cluster"],
@@ -104,11 +104,11 @@ fn envoy_takes_the_examples() {
     let mut seen = 0;
     for example in examples {
         let text = std::fs::read_to_string(&example).expect("the file was just found");
-        let document: Value = serde_yaml_ng::from_str(&text).unwrap_or_else(|error| panic!("{example:?}: {error}"));
         // A resource of Kubernetes is nothing for Envoy.
-        if document.get("apiVersion").is_some() {
+        if text.lines().any(|line| line.starts_with("apiVersion:")) {
             continue;
         }
+        let document: Value = serde_yaml_ng::from_str(&text).unwrap_or_else(|error| panic!("{example:?}: {error}"));
         // What makes labels of metrics is tested with these.
         assert_eq!(
             document["stats_config"]["stats_tags"],
