@@ -39,7 +39,7 @@ async fn a_million_requests_leave_the_memory_as_it_was() {
     let client = envoy.client(LISTENER).await;
     // One in a hundred asks for what does not exist.
     let path = |number: u64| match number % 100 {
-        99 => format!("/missing/{number}.php"),
+        99 => format!("/missing/{}.ico", number / 100 % 5),
         _ => format!("/r{}/{number}", number % ROUTES),
     };
     println!("        0 requests: {} in Envoy", envoy.resident());
