@@ -10,7 +10,7 @@ use crate::{Error, io_error};
 
 /// What is exported. The SDK exports a function for everything that can happen to a stream, and Envoy enters the VM for
 /// each of them that exists: a third of a microsecond and more a request, for functions that do nothing.
-const EXPORTS: [&str; 14] = [
+const EXPORTS: [&str; 13] = [
     "_initialize",
     "malloc",
     "memory",
@@ -21,7 +21,6 @@ const EXPORTS: [&str; 14] = [
     "proxy_on_http_call_response",
     "proxy_on_log",
     "proxy_on_queue_ready",
-    "proxy_on_request_headers",
     "proxy_on_response_headers",
     "proxy_on_tick",
     "proxy_on_vm_start",

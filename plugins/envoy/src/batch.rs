@@ -11,6 +11,19 @@ pub(crate) const QUEUE: &str = "watchpost.exchanges";
 /// A batch is sent when it is this large, or when a second has passed.
 const LARGE: usize = 64 << 10;
 
+/// So much is kept for a service that has not spoken yet.
+const MOST: usize = 1 << 20;
+
+/// What is known of the service.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Service {
+    /// It has not spoken yet: it is being made, perhaps.
+    Expected,
+    Reads,
+    /// It has spoken and does no more. A queue that nobody reads would grow for ever.
+    Silent,
+}
+
 /// What a worker has seen since it sent its last batch.
 pub(crate) struct Batch {
     /// The VM that has the queue.
@@ -32,8 +45,8 @@ impl Batch {
         }
     }
 
-    /// Adds an exchange. `is_read` tells whether the service reads: a queue that nobody reads would grow for ever.
-    pub(crate) fn add(&mut self, request: &Request<'_>, is_read: bool, metrics: &mut Metrics) {
+    /// Adds an exchange.
+    pub(crate) fn add(&mut self, request: &Request<'_>, service: Service, metrics: &mut Metrics) {
         if self.bytes.is_empty() {
             let bytes = std::mem::take(&mut self.bytes);
             self.bytes = postcard::to_extend(&self.service.as_deref(), bytes).unwrap_or_default();
@@ -43,19 +56,19 @@ impl Batch {
         self.bytes = postcard::to_extend(request, bytes).unwrap_or_default();
         self.requests += 1;
         if self.bytes.len() >= LARGE {
-            self.send(is_read, metrics);
+            self.send(service, metrics);
         }
     }
 
-    pub(crate) fn send(&mut self, is_read: bool, metrics: &mut Metrics) {
-        if self.bytes.is_empty() {
+    pub(crate) fn send(&mut self, service: Service, metrics: &mut Metrics) {
+        if self.bytes.is_empty() || service == Service::Expected && self.bytes.len() < MOST {
             return;
         }
         if self.queue.is_none() {
             self.queue = host::resolve_queue(&self.to, QUEUE).ok();
         }
         let sent = match self.queue {
-            Some(queue) if is_read => host::enqueue(queue, &self.bytes).is_ok(),
+            Some(queue) if service == Service::Reads => host::enqueue(queue, &self.bytes).is_ok(),
             _ => false,
         };
         if !sent {

@@ -3,15 +3,20 @@
 use crate::host::{self, Refused};
 use crate::open::Open;
 
+/// What is saved: the episodes that are open, and the detector's snapshot.
+pub(crate) type State = (Open, Vec<u8>);
+
 /// The state that was saved under this name.
-pub(crate) fn load(name: &str) -> Option<Vec<u8>> {
-    let (bytes, _) = host::shared(&state(name)).ok()?;
-    Some(bytes.into_vec()).filter(|bytes| !bytes.is_empty())
+pub(crate) fn load(name: &str) -> Option<State> {
+    let (bytes, _) = host::shared(&key(name)).ok()?;
+    postcard::from_bytes(&bytes).ok()
 }
 
 /// Saves a state. Of several workers the last one wins: what they have learned is much the same.
-pub(crate) fn save(name: &str, snapshot: &[u8]) -> Result<(), Refused> {
-    host::set_shared(&state(name), snapshot, 0)
+pub(crate) fn save(name: &str, state: &State) -> Result<(), Refused> {
+    // Writing to memory cannot fail; nothing at all would be no state, and is not loaded.
+    let bytes = postcard::to_allocvec(state).unwrap_or_default();
+    host::set_shared(&key(name), &bytes, 0)
 }
 
 /// A service tells the workers which episodes are open. It does so at every tick: that it does tells that it lives.
@@ -30,7 +35,7 @@ pub(crate) fn news() -> Option<(Open, u32)> {
 /// One service to a `vm_id`.
 const TOLD: &str = "watchpost.open";
 
-fn state(name: &str) -> String {
+fn key(name: &str) -> String {
     format!("watchpost.state.{name}")
 }
 

@@ -57,6 +57,11 @@ impl Collector {
         }
     }
 
+    /// Takes over what waits for another, whose call may still succeed: the ids tell that an event came twice.
+    pub(crate) fn succeed(&mut self, other: &mut Collector) {
+        self.waiting.append(&mut other.waiting);
+    }
+
     /// Queues an anomaly, whose own JSON becomes the event's data, byte for byte.
     pub(crate) fn queue(&mut self, anomaly: &Anomaly, json: &str, metrics: &mut Metrics) {
         let Ok(data) = serde_json::from_str::<&RawValue>(json) else {

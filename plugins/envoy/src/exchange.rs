@@ -4,16 +4,19 @@
 use proxy_wasm::types::MapType;
 use watchpost_detector::{Finite, Request, Subject, Timestamp};
 
+use crate::clusters::Clusters;
 use crate::host::{self, Bytes, Headers, text_of};
 use crate::settings::RouteBy;
-use crate::watch::Clusters;
+
+/// What Istio calls routes that it was given no name for.
+pub(crate) const UNNAMED: &str = "default";
 
 /// Paths are not looked at beyond this.
 const MOST_PATH: usize = 1024;
 
 /// What Envoy said; the texts are as it returned them.
 pub(crate) struct Exchange {
-    headers: Option<Headers>,
+    asked: Asked,
     route: Bytes,
     upstream: String,
     client: Bytes,
@@ -22,10 +25,17 @@ pub(crate) struct Exchange {
     duration: Option<Finite>,
 }
 
+/// What was asked for. Where a route has a name, its path says nothing more; and one header is cheaper than all.
+enum Asked {
+    Method(Bytes),
+    Headers(Headers),
+    Nothing,
+}
+
 impl Exchange {
     /// Reads the exchange that is being logged. `nanos` is how long it took where that is known; Envoy is asked
     /// otherwise.
-    pub(crate) fn read(route: RouteBy, nanos: Option<i64>, clusters: &mut Clusters) -> Self {
+    pub(crate) fn read(by: RouteBy, nanos: Option<i64>, clusters: &mut Clusters) -> Self {
         let status = host::number("response\0code").and_then(|code| u16::try_from(code).ok());
         let status = status.filter(|status| (100..600).contains(status));
         let nanos = nanos.or_else(|| host::number("request\0duration"));
@@ -36,11 +46,17 @@ impl Exchange {
             Some(400..=499) => host::property("source\0address").unwrap_or_default(),
             _ => Bytes::default(),
         };
-        let route = match route {
+        let route = match by {
             RouteBy::Path => Bytes::default(),
             RouteBy::Auto | RouteBy::Name => host::property("xds\0route_name").unwrap_or_default(),
         };
         let name = text_of(&route);
+        let is_named = !name.is_empty() && (by == RouteBy::Name || name != UNNAMED);
+        let asked = if is_named {
+            host::header(MapType::HttpRequestHeaders, ":method").map(Asked::Method)
+        } else {
+            host::headers(MapType::HttpRequestHeaders).map(Asked::Headers)
+        };
         // Where a request failed, the question is with whom.
         let known = if failed || name.is_empty() { None } else { clusters.known(name) };
         let upstream = known.unwrap_or_else(|| {
@@ -52,7 +68,7 @@ impl Exchange {
             cluster
         });
         Exchange {
-            headers: host::headers(MapType::HttpRequestHeaders).ok(),
+            asked: asked.unwrap_or(Asked::Nothing),
             route,
             upstream,
             client,
@@ -63,16 +79,17 @@ impl Exchange {
     }
 
     pub(crate) fn request<'a>(&'a self, time: Timestamp, subject: Subject<'a>, by: RouteBy) -> Request<'a> {
-        let [method, path] = self
-            .headers
-            .as_ref()
-            .map_or([None; 2], |headers| headers.find([":method", ":path"]));
+        let [method, path] = match &self.asked {
+            Asked::Method(method) => [said(method), None],
+            Asked::Headers(headers) => headers.find([":method", ":path"]),
+            Asked::Nothing => [None; 2],
+        };
         Request {
             time,
             subject,
             method,
             path: path.and_then(|path| path.get(..path.floor_char_boundary(MOST_PATH))),
-            route: said(&self.route).filter(|name| by == RouteBy::Name || *name != "default"),
+            route: said(&self.route).filter(|name| by == RouteBy::Name || *name != UNNAMED),
             upstream: Some(&*self.upstream).filter(|name| !name.is_empty()),
             client: said(&self.client).map(without_port),
             status: self.status,

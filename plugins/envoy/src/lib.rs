@@ -5,15 +5,17 @@
 
 mod batch;
 mod checkpoint;
+mod clusters;
 mod collector;
 mod exchange;
 mod host;
+mod lines;
 mod metrics;
 mod open;
 mod settings;
 mod watch;
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use proxy_wasm::traits::{Context, HttpContext, RootContext};
@@ -22,28 +24,40 @@ use proxy_wasm::types::{Action, BufferType, ContextType, LogLevel, MapType};
 use settings::{Document, Mode};
 use watch::{Watch, say};
 
-proxy_wasm::main! {{
-    proxy_wasm::set_root_context(|_| Box::new(Root::default()));
-}}
+/// The exports that the SDK's macro makes.
+mod entry {
+    #![allow(missing_docs, reason = "the macro documents nothing")]
 
-type Shared = Rc<RefCell<Watch>>;
+    proxy_wasm::main! {{
+        proxy_wasm::set_root_context(|id| Box::new(super::Root { id, instance: None }));
+    }}
+}
+
+/// What all root contexts of one name share in a VM: there are two of them while a listener is updated.
+struct Instance {
+    watch: RefCell<Watch>,
+    /// The root context that was configured last, which is the one whose clock counts.
+    root: Cell<u32>,
+}
+
+type Shared = Rc<Instance>;
 
 thread_local! {
     /// The instances of this VM: Envoy makes another root context in the same VM when a listener is updated, and what
     /// was learned goes on in it.
-    static INSTANCES: RefCell<Vec<Weak<RefCell<Watch>>>> = const { RefCell::new(Vec::new()) };
+    static INSTANCES: RefCell<Vec<Weak<Instance>>> = const { RefCell::new(Vec::new()) };
     /// The number of this VM.
     static VM: u32 = checkpoint::vm_number();
 }
 
 /// The root context: the configuration, the clock, and the requests of an access logger.
-#[derive(Default)]
 struct Root {
-    watch: Option<Shared>,
+    id: u32,
+    instance: Option<Shared>,
 }
 
 impl Root {
-    fn configure(&self, size: usize) -> Result<Watch, String> {
+    fn configure(&self, size: usize) -> Result<Shared, String> {
         let bytes = if size == 0 {
             host::Bytes::default()
         } else {
@@ -59,13 +73,50 @@ impl Root {
             return Err(NO_TEXT.to_owned());
         };
         let part = |name| host::property(name).map(|bytes| host::text_of(&bytes).to_owned()).unwrap_or_default();
-        let name = format!("{}.{}", part("plugin_name"), part("plugin_root_id"));
+        let settings = &document.envoy;
+        let vm = part("plugin_vm_id");
+        if let Some(to) = settings.forward_to.as_ref().filter(|to| **to != vm) {
+            return Err(format!(
+                "configuration: field `envoy.forward_to`: this plugin has the vm_id \"{vm}\" and forwards to \"{to}\": \
+                 what they share is kept by vm_id, so give the service and its workers the same one"
+            ));
+        }
+        let service = settings.service.as_deref().unwrap_or_default();
+        let name = format!("{}.{}.{:?}.{service}", part("plugin_name"), part("plugin_root_id"), settings.mode);
+        if settings.mode == Mode::Service {
+            host::register_queue(batch::QUEUE)
+                .map_err(|error| format!("the queue of the service cannot be registered: {error}"))?;
+        }
+        host::set_tick_period(watch::TICK).map_err(|error| format!("there is no clock: {error}"))?;
         let before = INSTANCES.with_borrow(|all| {
             let mut known = all.iter().rev().filter_map(Weak::upgrade);
-            known.find(|watch| watch.try_borrow().is_ok_and(|watch| watch.name == name))
+            known.find(|known| known.watch.try_borrow().is_ok_and(|watch| watch.name == name))
         });
-        let before = before.as_ref().and_then(|watch| watch.try_borrow().ok());
-        Watch::open(document, name, VM.with(|number| *number), before.as_deref())
+        let number = VM.with(|number| *number);
+        if let Some(instance) = before {
+            if let Ok(mut watch) = instance.watch.try_borrow_mut() {
+                let anew = Watch::open(document, name, number, Some(&mut watch))?;
+                *watch = anew;
+            }
+            instance.root.set(self.id);
+            return Ok(instance);
+        }
+        let instance = Rc::new(Instance {
+            watch: RefCell::new(Watch::open(document, name, number, None)?),
+            root: Cell::new(self.id),
+        });
+        INSTANCES.with_borrow_mut(|all| {
+            all.retain(|known| known.strong_count() > 0);
+            all.push(Rc::downgrade(&instance));
+        });
+        Ok(instance)
+    }
+
+    /// Calls the instance. It is never entered twice: what it asks Envoy for does not come back to it.
+    fn watch(&self, call: impl FnOnce(&mut Watch)) {
+        if let Some(mut watch) = self.instance.as_ref().and_then(|shared| shared.watch.try_borrow_mut().ok()) {
+            call(&mut watch);
+        }
     }
 }
 
@@ -75,57 +126,37 @@ const NO_TEXT: &str = "configuration: this is not JSON text: give a `google.prot
 
 impl Context for Root {
     fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
-        if let Some(mut watch) = self.watch.as_ref().and_then(|watch| watch.try_borrow_mut().ok()) {
-            watch.answered(token, headers, body);
-        }
+        self.watch(|watch| watch.answered(token, headers, body));
     }
 }
 
 impl RootContext for Root {
     fn on_configure(&mut self, size: usize) -> bool {
-        let watch = match self.configure(size) {
-            Ok(watch) => watch,
+        match self.configure(size) {
+            Ok(instance) => {
+                self.instance = Some(instance);
+                true
+            }
             Err(message) => {
                 say(LogLevel::Critical, &message);
-                return false;
+                false
             }
-        };
-        if watch.settings.mode == Mode::Service
-            && let Err(error) = host::register_queue(batch::QUEUE)
-        {
-            say(LogLevel::Critical, &format!("the queue of the service cannot be registered: {error}"));
-            return false;
         }
-        if let Err(error) = host::set_tick_period(watch::TICK) {
-            say(LogLevel::Critical, &format!("there is no clock: {error}"));
-            return false;
-        }
-        let watch = Rc::new(RefCell::new(watch));
-        INSTANCES.with_borrow_mut(|all| {
-            all.retain(|known| known.strong_count() > 0);
-            all.push(Rc::downgrade(&watch));
-        });
-        self.watch = Some(watch);
-        true
     }
 
     fn on_tick(&mut self) {
-        if let Some(mut watch) = self.watch.as_ref().and_then(|watch| watch.try_borrow_mut().ok()) {
-            watch.tick();
+        if self.instance.as_ref().is_some_and(|shared| shared.root.get() == self.id) {
+            self.watch(Watch::tick);
         }
     }
 
     fn on_queue_ready(&mut self, queue: u32) {
-        if let Some(mut watch) = self.watch.as_ref().and_then(|watch| watch.try_borrow_mut().ok()) {
-            watch.drain(queue);
-        }
+        self.watch(|watch| watch.drain(queue));
     }
 
     /// The access logger has no other context than this.
     fn on_log(&mut self) {
-        if let Some(mut watch) = self.watch.as_ref().and_then(|watch| watch.try_borrow_mut().ok()) {
-            watch.exchange(None);
-        }
+        self.watch(|watch| watch.exchange(None));
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -134,49 +165,34 @@ impl RootContext for Root {
 
     fn create_http_context(&self, _: u32) -> Option<Box<dyn HttpContext>> {
         Some(Box::new(Stream {
-            watch: self.watch.clone(),
+            instance: self.instance.clone(),
             began: host::now(),
-            asked: None,
         }))
     }
 }
 
 /// One exchange that passes the HTTP filter.
 struct Stream {
-    watch: Option<Shared>,
+    instance: Option<Shared>,
     /// In nanoseconds since 1970: asking the clock twice costs less than asking Envoy for the duration.
     began: i64,
-    /// Method and path, which the header of the response needs and cannot be asked for later.
-    asked: Option<(String, String)>,
 }
 
 impl Context for Stream {}
 
 impl HttpContext for Stream {
-    fn on_http_request_headers(&mut self, _: usize, _: bool) -> Action {
-        let watch = self.watch.as_ref().and_then(|watch| watch.try_borrow().ok());
-        if watch.is_some_and(|watch| watch.settings.response_header.is_some())
-            && let Ok(headers) = host::headers(MapType::HttpRequestHeaders)
-        {
-            let [method, path] = headers.find([":method", ":path"]);
-            self.asked = Some((method.unwrap_or_default().to_owned(), path.unwrap_or_default().to_owned()));
-        }
-        Action::Continue
-    }
-
     fn on_http_response_headers(&mut self, _: usize, _: bool) -> Action {
-        if let Some((method, path)) = &self.asked
-            && let Some(watch) = self.watch.as_ref().and_then(|watch| watch.try_borrow().ok())
+        let watch = self.instance.as_ref().and_then(|shared| shared.watch.try_borrow().ok());
+        if let Some(watch) = watch
             && let Some(name) = &watch.settings.response_header
         {
-            let value = watch.header(method, path);
-            let _ = host::set_header(MapType::HttpResponseHeaders, &name.0, &value);
+            let _ = host::set_header(MapType::HttpResponseHeaders, &name.0, &watch.header());
         }
         Action::Continue
     }
 
     fn on_log(&mut self) {
-        if let Some(mut watch) = self.watch.as_ref().and_then(|watch| watch.try_borrow_mut().ok()) {
+        if let Some(mut watch) = self.instance.as_ref().and_then(|shared| shared.watch.try_borrow_mut().ok()) {
             let nanos = host::now().saturating_sub(self.began);
             watch.exchange(Some(nanos));
         }

@@ -74,7 +74,7 @@ impl Open {
         self.0.len()
     }
 
-    /// The strangest open episode that a request belongs to.
+    /// The strangest open episode that a request belongs to, as far as the request is known.
     pub(crate) fn matching(&self, request: &Request<'_>) -> Option<&Episode> {
         if self.0.is_empty() {
             return None;

@@ -139,32 +139,64 @@ fn a_thousand() -> u16 {
 
 /// What the detector begins with where no checkpoint of its own is found.
 #[derive(Debug, Clone, Deserialize)]
-#[serde(untagged, expecting = "this must be {\"snapshot\": \"…base64…\"} or {\"cluster\": …, \"path\": …}")]
+#[serde(try_from = "Start")]
 pub(crate) enum WarmStart {
-    Given(Given),
+    /// A state as `watchpost score --state` saves it.
+    Given(Vec<u8>),
+    /// The same from an HTTP server.
     Fetched(Fetched),
 }
 
-/// A state as `watchpost score --state` saves it, in base64.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(crate) struct Given {
-    pub(crate) snapshot: Snapshot,
-}
-
-/// The same from an HTTP server.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// A server, as a cluster of this Envoy, and where it has the state.
+#[derive(Debug, Clone)]
 pub(crate) struct Fetched {
     pub(crate) cluster: String,
     pub(crate) path: String,
-    #[serde(default)]
     pub(crate) authority: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Start {
+    #[serde(default)]
+    snapshot: Option<Snapshot>,
+    #[serde(default)]
+    cluster: Option<String>,
+    #[serde(default)]
+    path: Option<String>,
+    #[serde(default)]
+    authority: Option<String>,
+}
+
+impl TryFrom<Start> for WarmStart {
+    type Error = &'static str;
+
+    fn try_from(start: Start) -> Result<Self, Self::Error> {
+        match start {
+            Start {
+                snapshot: Some(Snapshot(bytes)),
+                cluster: None,
+                path: None,
+                authority: None,
+            } => Ok(WarmStart::Given(bytes)),
+            Start {
+                snapshot: None,
+                cluster: Some(cluster),
+                path: Some(path),
+                authority,
+            } => Ok(WarmStart::Fetched(Fetched {
+                cluster,
+                path,
+                authority,
+            })),
+            _ => Err("give either `snapshot`, in base64, or `cluster` and `path`"),
+        }
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(try_from = "String")]
-pub(crate) struct Snapshot(pub(crate) Vec<u8>);
+struct Snapshot(Vec<u8>);
 
 impl TryFrom<String> for Snapshot {
     type Error = String;

@@ -6,14 +6,16 @@ use proxy_wasm::types::LogLevel;
 use serde::Serialize;
 use watchpost_detector::{Anomaly, Detector, Event, Label, Phase, Report, Request, RowVerdict, Subject, Timestamp};
 
-use crate::batch::{self, Batch};
+use crate::batch::{self, Batch, Service};
 use crate::checkpoint;
+use crate::clusters::Clusters;
 use crate::collector::Collector;
-use crate::exchange::Exchange;
+use crate::exchange::{Exchange, UNNAMED};
 use crate::host::{self, Refused};
 use crate::metrics::{Metrics, Of};
 use crate::open::Open;
-use crate::settings::{Document, Fetched, Given, Mode, Settings, WarmStart};
+use crate::lines::Lines;
+use crate::settings::{Document, Fetched, Mode, Settings, WarmStart};
 
 /// Time between two ticks, in milliseconds.
 pub(crate) const TICK: u32 = 1000;
@@ -41,7 +43,7 @@ pub(crate) struct Watch {
     dirty: bool,
     /// The state to fetch, and the token of the call that does.
     fetch: Option<(Fetched, Option<u32>)>,
-    line: Vec<u8>,
+    lines: Lines,
 }
 
 enum Judge {
@@ -74,7 +76,7 @@ enum Journal<'a> {
 
 impl Watch {
     /// An instance as it is configured, with the state of the one before it, if there was one.
-    pub(crate) fn open(document: Document, name: String, vm: u32, before: Option<&Watch>) -> Result<Self, String> {
+    pub(crate) fn open(document: Document, name: String, vm: u32, before: Option<&mut Watch>) -> Result<Self, String> {
         let Document { detector: config, envoy: settings } = document;
         let mut metrics = Metrics::default();
         metrics.add(Of::Heartbeat, 1);
@@ -89,14 +91,14 @@ impl Watch {
                 silent: 0,
             }
         } else {
-            let kept = before.and_then(Watch::snapshot).or_else(|| checkpoint::load(&name));
+            let kept = before.as_deref().and_then(Watch::state).or_else(|| checkpoint::load(&name));
             let mut detector = None;
-            if let Some(kept) = kept {
-                match Detector::restore(config.clone(), &kept) {
+            if let Some((episodes, snapshot)) = kept {
+                match Detector::restore(config.clone(), &snapshot) {
                     Ok(restored) => {
                         metrics.count("watchpost_checkpoints", &[("result", "restored")], 1);
                         detector = Some(restored);
-                        open = before.map(|before| before.open.clone()).unwrap_or_default();
+                        open = episodes;
                     }
                     Err(error) => {
                         metrics.count("watchpost_checkpoints", &[("result", "refused")], 1);
@@ -106,8 +108,8 @@ impl Watch {
             }
             if detector.is_none() {
                 match &settings.warm_start {
-                    Some(WarmStart::Given(Given { snapshot })) => {
-                        let restored = Detector::restore(config.clone(), &snapshot.0)
+                    Some(WarmStart::Given(snapshot)) => {
+                        let restored = Detector::restore(config.clone(), snapshot)
                             .map_err(|error| format!("configuration: field `envoy.warm_start.snapshot`: {error}"))?;
                         detector = Some(restored);
                     }
@@ -124,10 +126,16 @@ impl Watch {
                 asleep: true,
             }
         };
-        let collector = settings.collector.clone();
         let source = settings.service.clone().unwrap_or_else(|| name.clone());
+        let mut collector = settings
+            .collector
+            .clone()
+            .map(|collector| Collector::new(collector, format!("/watchpost/envoy/{source}")));
+        if let (Some(now), Some(earlier)) = (&mut collector, before.and_then(|before| before.collector.as_mut())) {
+            now.succeed(earlier);
+        }
         Ok(Watch {
-            collector: collector.map(|collector| Collector::new(collector, format!("/watchpost/envoy/{source}"))),
+            collector,
             settings,
             name,
             judge,
@@ -138,7 +146,7 @@ impl Watch {
             ticks: 0,
             dirty: false,
             fetch,
-            line: Vec::new(),
+            lines: Lines::default(),
         })
     }
 
@@ -154,13 +162,9 @@ impl Watch {
         match &mut self.judge {
             Judge::Here { .. } => {
                 self.score(&request, service.as_deref());
-                if self.settings.mode == Mode::Filter {
-                    self.tell_scored();
-                }
             }
             Judge::There { batch, told, silent } => {
-                let is_read = told.is_some() && *silent < PATIENCE;
-                batch.add(&request, is_read, &mut self.metrics);
+                batch.add(&request, service_of(*told, *silent), &mut self.metrics);
                 if self.settings.mode == Mode::Filter {
                     self.tell_shown(&request);
                 }
@@ -168,17 +172,18 @@ impl Watch {
         }
     }
 
-    /// What the response header says, before the exchange is over.
-    pub(crate) fn header(&self, method: &str, path: &str) -> String {
+    /// What the response header says, before the exchange is over: what is known of its named route and its upstream.
+    /// Method and path are not to be had any more when the response comes.
+    pub(crate) fn header(&self) -> String {
         let route = host::property("xds\0route_name").unwrap_or_default();
         let upstream = host::property("xds\0cluster_name").unwrap_or_default();
         let text = |bytes| Some(host::text_of(bytes)).filter(|text: &&str| !text.is_empty());
         let request = Request {
             time: Timestamp::default(),
             subject: Subject::default(),
-            method: Some(method),
-            path: Some(path),
-            route: text(&route).filter(|name| *name != "default"),
+            method: None,
+            path: None,
+            route: text(&route).filter(|name| *name != UNNAMED),
             upstream: text(&upstream),
             client: None,
             status: None,
@@ -202,37 +207,32 @@ impl Watch {
             return;
         };
         let verdict = detector.observe(&Event::Request(*request), reports);
-        let line = RowVerdict::new(*row, &verdict);
+        let number = *row;
         *row += 1;
         *asleep = false;
         self.dirty = true;
-        self.metrics.add(Of::Anomalous, i64::from(line.anomaly));
-        self.line.clear();
-        // Writing to a Vec cannot fail.
-        let _ = serde_json::to_writer(&mut self.line, &line);
+        self.metrics.add(Of::Anomalous, i64::from(verdict.state.is_anomalous()));
+        if self.settings.mode == Mode::Filter {
+            let (line, score) = self.lines.of(number, &verdict);
+            // A request that an access log does not print needs no state, and a host that refuses it has none.
+            let _ = host::set_property("watchpost", line.as_bytes());
+            let _ = host::set_property("watchpost.score", score.as_bytes());
+        }
         if self.settings.journal {
-            journal(self.vm, &Journal::Exchange { service, exchange: request, verdict: &line });
+            let verdict = &RowVerdict::new(number, &verdict);
+            journal(self.vm, &Journal::Exchange { service, exchange: request, verdict });
         }
         self.report();
     }
 
-    /// The filter state of the request that was just scored.
-    fn tell_scored(&self) {
-        let _ = host::set_property("watchpost", &self.line);
-        let text = host::text_of(&self.line);
-        let score = text.split_once("\"score\":").and_then(|(_, rest)| rest.split(',').next());
-        let _ = host::set_property("watchpost.score", score.unwrap_or("0").as_bytes());
-    }
-
     /// The filter state of a request that the service scores: what is known of where it belongs.
     fn tell_shown(&mut self, request: &Request<'_>) {
-        self.line.clear();
         match self.open.matching(request) {
             Some(episode) => {
-                self.metrics.add(Of::Anomalous, 1);
-                let _ = serde_json::to_writer(&mut self.line, &episode.shown());
-                let _ = host::set_property("watchpost", &self.line);
-                let _ = host::set_property("watchpost.score", watchpost_detector::score(episode.surprise).to_string().as_bytes());
+                let line = serde_json::to_string(&episode.shown()).unwrap_or_default();
+                let score = watchpost_detector::score(episode.surprise).to_string();
+                let _ = host::set_property("watchpost", line.as_bytes());
+                let _ = host::set_property("watchpost.score", score.as_bytes());
             }
             None => {
                 let _ = host::set_property("watchpost", b"{\"anomaly\":false}");
@@ -304,15 +304,15 @@ impl Watch {
                 if self.settings.mode == Mode::Service {
                     checkpoint::tell(&self.open);
                 }
-                if self.dirty && self.ticks.is_multiple_of(self.settings.checkpoint_seconds.0) {
-                    self.save();
-                }
+                // The VM of the main thread has no requests, and nothing to say.
                 if self.dirty && self.ticks.is_multiple_of(10) {
                     self.gauges();
                 }
+                if self.dirty && self.ticks.is_multiple_of(self.settings.checkpoint_seconds.0) {
+                    self.save();
+                }
             }
             Judge::There { batch, told, silent } => {
-                batch.send(told.is_some() && *silent < PATIENCE, &mut self.metrics);
                 match checkpoint::news() {
                     Some((open, cas)) if *told != Some(cas) => {
                         self.open = open;
@@ -321,6 +321,7 @@ impl Watch {
                     }
                     _ => *silent = silent.saturating_add(1),
                 }
+                batch.send(service_of(*told, *silent), &mut self.metrics);
             }
         }
         self.fetch();
@@ -356,7 +357,6 @@ impl Watch {
                     subject: Subject::new(labels.as_mut_slice()),
                     ..*request
                 };
-                self.metrics.add(Of::Requests, 1);
                 self.score(&request, service);
             });
             if read.is_err() {
@@ -420,11 +420,11 @@ impl Watch {
     }
 
     /// Puts the state where it survives the VM.
-    pub(crate) fn save(&mut self) {
-        let Some(snapshot) = self.snapshot() else {
+    fn save(&mut self) {
+        let Some(state) = self.state() else {
             return;
         };
-        let result = match checkpoint::save(&self.name, &snapshot) {
+        let result = match checkpoint::save(&self.name, &state) {
             Ok(()) => "saved",
             Err(error) => {
                 self.error("checkpoint", error);
@@ -435,9 +435,9 @@ impl Watch {
         self.dirty = false;
     }
 
-    fn snapshot(&self) -> Option<Vec<u8>> {
+    fn state(&self) -> Option<checkpoint::State> {
         match &self.judge {
-            Judge::Here { detector, row, .. } if *row > 0 => Some(detector.snapshot()),
+            Judge::Here { detector, row, .. } if *row > 0 => Some((self.open.clone(), detector.snapshot())),
             _ => None,
         }
     }
@@ -448,47 +448,12 @@ impl Watch {
     }
 }
 
-/// The clusters of named routes: asked for until they seem not to change, and now and then from there on.
-#[derive(Debug, Default)]
-pub(crate) struct Clusters(std::collections::BTreeMap<Box<str>, Cluster>);
-
-#[derive(Debug, Default)]
-struct Cluster {
-    name: String,
-    /// Answers that were the same, one after the other.
-    same: u32,
-    /// Requests since it was asked for.
-    since: u32,
-}
-
-impl Clusters {
-    /// So many answers in a row make it likely that a route has one cluster, …
-    const SURE: u32 = 64;
-    /// … and every so many requests it is asked for again.
-    const EVERY: u32 = 8;
-    /// Routes that are known at once.
-    const MOST: usize = 1000;
-
-    /// The cluster of a route, where there is no need to ask.
-    pub(crate) fn known(&mut self, route: &str) -> Option<String> {
-        let cluster = self.0.get_mut(route)?;
-        cluster.since += 1;
-        (cluster.same >= Self::SURE && cluster.since < Self::EVERY).then(|| cluster.name.clone())
-    }
-
-    pub(crate) fn learn(&mut self, route: &str, name: &str) {
-        if let Some(cluster) = self.0.get_mut(route) {
-            cluster.since = 0;
-            if cluster.name == name {
-                cluster.same = cluster.same.saturating_add(1);
-            } else {
-                cluster.same = 0;
-                name.clone_into(&mut cluster.name);
-            }
-        } else if self.0.len() < Self::MOST {
-            let name = name.to_owned();
-            self.0.insert(route.into(), Cluster { name, ..Cluster::default() });
-        }
+/// What a worker knows of the service, from what it was told and how long ago.
+fn service_of(told: Option<u32>, silent: u32) -> Service {
+    match told {
+        None => Service::Expected,
+        Some(_) if silent < PATIENCE => Service::Reads,
+        Some(_) => Service::Silent,
     }
 }
 
