@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod envoy;
 mod eval;
 mod fuzz;
 mod process;

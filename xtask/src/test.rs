@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::{process, python, wasm};
+use crate::{envoy, process, python, wasm};
 
 /// What runs natively. The engine is a guest and is tested in wasm by the cases. What builds things stays out
 /// too: it turns on features of shared crates, for which Cargo would compile wasmtime once more than
@@ -31,7 +31,17 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
         )?;
     }
     wasm::build()?;
-    process::run(tests().args(filter))?;
+    let mut tests = tests();
+    tests.args(filter);
+    if process::exists("python3") {
+        tests
+            .env("WATCHPOST_ENVOY", envoy::binary()?)
+            .env("WATCHPOST_ENVOY_MODULE", wasm::folder().join("watchpost-envoy.wasm"));
+    } else {
+        tests.args(["--", "--skip", envoy::TESTS]);
+        not_run.push("the plugin in a real Envoy, which comes from Python's package index: there is no python3");
+    }
+    process::run(&mut tests)?;
     if filter.is_some() {
         return Ok(());
     }

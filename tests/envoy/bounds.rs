@@ -1,0 +1,140 @@
+//! Whatever is asked for, and however often: memory and metrics stay bounded.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::admin::{self, Metrics};
+use super::bootstrap::{LISTENER, Listener, Plugin, answered, bootstrap};
+use super::load::flood;
+use super::process::{Envoy, MACHINE, folder, module};
+
+const CONNECTIONS: u64 = 16;
+
+/// So much memory may the VM of a worker have, in bytes.
+const MOST_MEMORY: f64 = 64e6;
+
+/// Metrics of ours at most: they are never freed.
+const MOST_METRICS: usize = 2_000;
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_million_requests_leave_the_memory_as_it_was() {
+    let _machine = MACHINE.write().await;
+    let routes = (0..50).map(|n| answered(&format!("r{n}"), &format!("/r{n}/"), 200));
+    let envoy = start(routes.collect()).await;
+    let client = envoy.client(LISTENER).await;
+    // One in a hundred asks for what does not exist.
+    let path = |number: u64| match number % 100 {
+        99 => format!("/missing/{number}.php"),
+        _ => format!("/r{}/{number}", number % 50),
+    };
+    println!("        0 requests: {} in Envoy", envoy.resident());
+    let mut seen = Vec::new();
+    let mut flooded = 0;
+    for until in [200_000, 1_000_000] {
+        let start = Instant::now();
+        let tally = flood(&client, CONNECTIONS, flooded..until, path).await;
+        assert_eq!(tally[&200] + tally[&404], until - flooded, "{tally:?}");
+        let rate = (until - flooded) as f64 / start.elapsed().as_secs_f64();
+        flooded = until;
+        let (metrics, resident) = resident(&envoy).await;
+        let memory = metrics.sum("watchpost_memory_bytes", &[]);
+        println!("{until:>9} requests, {rate:.0} a second: {memory} bytes in the VM, {resident} in Envoy");
+        seen.push((memory, resident));
+    }
+    let (metrics, _) = resident(&envoy).await;
+    assert_eq!(metrics.sum("watchpost_requests", &[]), 1_000_000.0);
+    assert_eq!(seen[0].0, seen[1].0, "the VM has grown: {seen:?}");
+    assert!(seen[1].0 > 0.0 && seen[1].0 < MOST_MEMORY, "{seen:?}");
+    // Envoy itself keeps some of what it once needed.
+    assert!(seen[1].1 < seen[0].1 + seen[0].1 / 10, "Envoy has grown: {seen:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_routes_paths_and_alarms_fit() {
+    let _machine = MACHINE.write().await;
+    let mut routes: Vec<Value> = (0..10_000)
+        .map(|n| {
+            // Every fourth of them fails, and by the rule below that is an alarm.
+            let mut route = answered(&format!("route-{n}"), "/", if n % 4 == 0 { 503 } else { 200 });
+            route["match"] = json!({"path": format!("/named/{n}")});
+            route
+        })
+        .collect();
+    routes.push(answered("", "/", 200));
+    let envoy = start(routes).await;
+    let client = envoy.client(LISTENER).await;
+    let (before, begin) = resident(&envoy).await;
+
+    let named = |number: u64| format!("/named/{}", number % 10_000);
+    let tally = flood(&client, CONNECTIONS, 0..30_000, named).await;
+    assert_eq!(tally[&200] + tally[&503], 30_000, "{tally:?}");
+    let (of_names, after_names) = resident(&envoy).await;
+
+    let words = |number: u64| format!("/{}/{}/{}", letters(number % 100), letters(number / 7), letters(number));
+    let tally = flood(&client, CONNECTIONS, 0..30_000, words).await;
+    assert_eq!(tally[&200], 30_000, "{tally:?}");
+    let (of_paths, after_paths) = resident(&envoy).await;
+
+    let memory = |metrics: &Metrics| metrics.sum("watchpost_memory_bytes", &[]);
+    let known = |metrics: &Metrics| metrics.sum("watchpost_routes", &[]);
+    for (what, metrics, resident) in [
+        ("at the start", &before, begin),
+        ("10,000 routes", &of_names, after_names),
+        ("10,000 paths", &of_paths, after_paths),
+    ] {
+        println!(
+            "{what}: {} routes known, {} alarms, {} metrics, {} bytes in the VM, {resident} in Envoy",
+            known(metrics),
+            metrics.sum("watchpost_alarms", &[]),
+            metrics.ours().count(),
+            memory(metrics)
+        );
+    }
+    assert!(
+        known(&of_paths) > 500.0,
+        "the routes are not known: {}",
+        known(&of_paths)
+    );
+    assert!(
+        of_paths.sum("watchpost_alarms", &[]) >= 2_500.0,
+        "every route that failed is an alarm"
+    );
+    assert!(memory(&of_paths) < MOST_MEMORY, "{} bytes", memory(&of_paths));
+    let count = of_paths.ours().count();
+    assert!(count < MOST_METRICS, "{count} metrics");
+    // There is one VM for the worker and one for the main thread, and the heap of V8 around them.
+    assert!(
+        after_paths - begin < 2 * MOST_MEMORY as u64,
+        "Envoy has grown by {} bytes",
+        after_paths - begin
+    );
+}
+
+/// One worker, so that the gauge of the memory is that of its VM.
+async fn start(routes: Vec<Value>) -> Envoy {
+    let module = module();
+    let document = json!({"detector": {"rules": {"shop": {"status": 499}}}, "envoy": {"service": "shop"}});
+    let listener = Listener::new(routes).with_filter(&Plugin::new("watchpost", &module, &document));
+    Envoy::start(folder(), &bootstrap(&[listener], &[], &[]), 1).await
+}
+
+/// The metrics, once they are handed over, and the memory that Envoy has.
+async fn resident(envoy: &Envoy) -> (Metrics, u64) {
+    // Gauges are set every ten seconds.
+    tokio::time::sleep(Duration::from_secs(12)).await;
+    (admin::metrics(envoy.admin()).await, envoy.resident())
+}
+
+/// A word for a number, so that it is not taken for an identifier.
+fn letters(number: u64) -> String {
+    let mut word = String::from("w");
+    let mut rest = number;
+    loop {
+        word.push(char::from(b'a' + (rest % 26) as u8));
+        rest /= 26;
+        if rest == 0 {
+            return word;
+        }
+    }
+}
