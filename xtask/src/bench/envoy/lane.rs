@@ -3,11 +3,12 @@
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use clap::ValueEnum;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 /// Something that looks at every request, or nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Lane {
     NoFilter,
@@ -21,11 +22,12 @@ pub(crate) enum Lane {
     /// The filter with what its verdicts are for: an access log that prints them.
     FilterInJsonAccessLog,
     /// Not compared: measures hostcalls.
+    #[value(skip)]
     Hostcalls,
 }
 
 /// Where requests end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) enum Case {
     /// Envoy answers itself.
@@ -79,9 +81,9 @@ impl Lane {
 
     /// A whole bootstrap configuration. The upstream is only reached when the case asks for it.
     pub(crate) fn config(self, modules: &Modules, case: Case, upstream: SocketAddr) -> Value {
-        let mut manager = manager(self.filters(modules), routes(case));
+        let mut manager = manager(self.filters(modules), &routes(case));
         manager["access_log"] = Value::Array(self.access_logs(modules));
-        let mut config = bootstrap(manager);
+        let mut config = bootstrap(&manager);
         config["static_resources"]["clusters"] = json!([cluster("orders", upstream), cluster("catalogue", upstream)]);
         if matches!(self, Lane::AccessLoggerToService | Lane::FilterToService) {
             let plugin = plugin(&modules.watchpost, SERVICE, &json!({"envoy": {"mode": "service"}}));
@@ -140,8 +142,6 @@ impl Lane {
 }
 
 impl Case {
-    pub(crate) const ALL: [Case; 2] = [Case::Direct, Case::Proxied];
-
     pub(crate) fn name(self) -> &'static str {
         match self {
             Case::Direct => "direct",
@@ -152,13 +152,13 @@ impl Case {
 
 /// An Envoy that answers everything at once.
 pub(crate) fn upstream() -> Value {
-    bootstrap(manager(
+    bootstrap(&manager(
         Vec::new(),
-        json!([{"match": {"prefix": "/"}, "direct_response": answer()}]),
+        &json!([{"match": {"prefix": "/"}, "direct_response": answer()}]),
     ))
 }
 
-fn bootstrap(manager: Value) -> Value {
+fn bootstrap(manager: &Value) -> Value {
     json!({
         "admin": {"address": loopback(0)},
         "static_resources": {
@@ -173,7 +173,7 @@ fn bootstrap(manager: Value) -> Value {
     })
 }
 
-fn manager(mut filters: Vec<Value>, routes: Value) -> Value {
+fn manager(mut filters: Vec<Value>, routes: &Value) -> Value {
     filters.push(json!({
         "name": "envoy.filters.http.router",
         "typed_config": {"@type": "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"},

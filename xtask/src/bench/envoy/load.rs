@@ -14,6 +14,9 @@ use crate::process;
 
 const CONNECTIONS: u32 = 16;
 
+/// How often it is tried.
+const TRIES: u32 = 5;
+
 /// How long each of the connections waits between two requests when the load is moderate, in milliseconds.
 const PAUSE_MILLISECONDS: (u32, u32) = (4, 12);
 
@@ -60,8 +63,36 @@ impl Load {
         })
     }
 
+    /// Sends for some seconds. On a machine that is busy with other things it may come to nothing; then it is tried
+    /// again, with what `before` looks at anew.
+    pub(crate) fn send_after<T>(
+        &self,
+        before: impl Fn() -> Result<T>,
+        to: SocketAddr,
+        seconds: u32,
+        pace: Pace,
+    ) -> Result<(T, Seen)> {
+        let mut tries = 0;
+        loop {
+            let looked = before()?;
+            let seen = self.once(to, seconds, pace)?;
+            tries += 1;
+            if seen.requests > 0 && seen.errors == 0 {
+                return Ok((looked, seen));
+            }
+            if tries == TRIES {
+                bail!("wrk at {to} saw {} requests and {} errors", seen.requests, seen.errors);
+            }
+        }
+    }
+
     /// Sends for some seconds.
     pub(crate) fn send(&self, to: SocketAddr, seconds: u32, pace: Pace) -> Result<Seen> {
+        let ((), seen) = self.send_after(|| Ok(()), to, seconds, pace)?;
+        Ok(seen)
+    }
+
+    fn once(&self, to: SocketAddr, seconds: u32, pace: Pace) -> Result<Seen> {
         let mut command = pinned(&self.program, Core::Others);
         command
             .args(["--threads", "1", "--connections", &CONNECTIONS.to_string()])
@@ -77,11 +108,7 @@ impl Load {
         let Some(summary) = summary.filter(|_| output.status.success()) else {
             bail!("wrk failed: {text}{}", String::from_utf8_lossy(&output.stderr));
         };
-        let seen: Seen = serde_json::from_str(summary).context("read the summary of wrk")?;
-        if seen.requests == 0 || seen.errors > 0 {
-            bail!("wrk at {to} saw {} requests and {} errors", seen.requests, seen.errors);
-        }
-        Ok(seen)
+        serde_json::from_str(summary).context("read the summary of wrk")
     }
 }
 

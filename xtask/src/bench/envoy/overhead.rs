@@ -3,12 +3,12 @@
 use anyhow::Result;
 use serde::Serialize;
 
-use super::Bench;
 use super::figures::{Spread, number};
 use super::lane::{Case, Lane, upstream};
-use super::load::{Pace, Seen};
+use super::load::Pace;
 use super::pinned::Core;
 use super::server::{Server, Start};
+use super::{Bench, Options};
 
 /// Enough for V8 to compile what is hot and for the detector to know the routes.
 const WARM_UP_SECONDS: u32 = 2;
@@ -22,6 +22,9 @@ pub(crate) struct Overhead {
     pub(crate) cpu: Spread,
     /// How much more that is than without a filter, in the same round.
     pub(crate) cpu_more: Spread,
+    /// That as a part of what no filter takes in the same round: what remains comparable on a busy machine, on which
+    /// everything takes more.
+    pub(crate) cpu_ratio: Spread,
     pub(crate) requests_per_second: Spread,
     /// That as a part of what is done without a filter in the same round.
     pub(crate) requests_ratio: Spread,
@@ -47,16 +50,23 @@ struct Done {
     p99: f64,
 }
 
-/// Measures all lanes, in both cases.
-pub(crate) fn measure(bench: &Bench, rounds: u32, seconds: u32) -> Result<Vec<Overhead>> {
+/// Measures the lanes, one case after the other.
+pub(crate) fn measure(bench: &Bench, options: &Options) -> Result<Vec<Overhead>> {
+    let mut lanes = options.lanes.clone();
+    if lanes.is_empty() {
+        lanes.extend(Lane::COMPARED);
+    }
+    // What everything is compared with stands first.
+    lanes.retain(|lane| *lane != Lane::NoFilter);
+    lanes.insert(0, Lane::NoFilter);
     let mut all = Vec::new();
-    for case in Case::ALL {
-        all.extend(measure_case(bench, case, rounds, seconds)?);
+    for case in &options.cases {
+        all.extend(measure_case(bench, *case, &lanes, options.rounds, options.seconds)?);
     }
     Ok(all)
 }
 
-fn measure_case(bench: &Bench, case: Case, rounds: u32, seconds: u32) -> Result<Vec<Overhead>> {
+fn measure_case(bench: &Bench, case: Case, lanes: &[Lane], rounds: u32, seconds: u32) -> Result<Vec<Overhead>> {
     let start = Start {
         program: &bench.envoy,
         folder: &bench.folder,
@@ -67,7 +77,7 @@ fn measure_case(bench: &Bench, case: Case, rounds: u32, seconds: u32) -> Result<
     };
     let behind = Server::start(&start, &upstream())?;
     let mut servers = Vec::new();
-    for lane in Lane::COMPARED {
+    for lane in lanes {
         let name = format!("{}-{}", case.name(), lane.file());
         let config = lane.config(&bench.modules, case, behind.listener);
         let start = Start {
@@ -93,16 +103,15 @@ fn measure_case(bench: &Bench, case: Case, rounds: u32, seconds: u32) -> Result<
     let Some(plain) = done.first().cloned() else {
         return Ok(Vec::new());
     };
-    Ok(Lane::COMPARED
-        .into_iter()
+    Ok(lanes
+        .iter()
         .zip(&done)
-        .map(|(lane, rounds)| overhead(case, lane, rounds, &plain))
+        .map(|(lane, rounds)| overhead(case, *lane, rounds, &plain))
         .collect())
 }
 
 fn once(bench: &Bench, server: &Server, seconds: u32, pace: Pace) -> Result<Done> {
-    let before = server.cpu()?;
-    let seen: Seen = bench.load.send(server.listener, seconds, pace)?;
+    let (before, seen) = bench.load.send_after(|| server.cpu(), server.listener, seconds, pace)?;
     let cpu = server.cpu()?.saturating_sub(before);
     Ok(Done {
         cpu: cpu.as_secs_f64() * 1e6 / number(seen.requests),
@@ -118,6 +127,7 @@ fn overhead(case: Case, lane: Lane, rounds: &[Round], plain: &[Round]) -> Overhe
         lane,
         cpu: Spread::of(rounds.iter().map(|round| round.closed.cpu)),
         cpu_more: Spread::of(paired().map(|(round, plain)| round.closed.cpu - plain.closed.cpu)),
+        cpu_ratio: Spread::of(paired().map(|(round, plain)| round.closed.cpu / plain.closed.cpu)),
         requests_per_second: Spread::of(rounds.iter().map(|round| round.closed.per_second)),
         requests_ratio: Spread::of(paired().map(|(round, plain)| round.closed.per_second / plain.closed.per_second)),
         saturated_p99: Spread::of(rounds.iter().map(|round| round.closed.p99)),

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::calls::{Cost, Passing};
 use super::figures::{Size, number};
 use super::keeping::{Memory, Starting};
+use super::lane::Case;
 use super::overhead::Overhead;
 use super::{pinned, server};
 
@@ -42,7 +43,9 @@ impl Machine {
         let model = processors.lines().find_map(|line| line.strip_prefix("model name"));
         Ok(Machine {
             envoy: server::version(envoy)?,
-            processor: model.map_or("unknown", |model| model.trim_start_matches([' ', '\t', ':'])).to_owned(),
+            processor: model
+                .map_or("unknown", |model| model.trim_start_matches([' ', '\t', ':']))
+                .to_owned(),
             cores: std::thread::available_parallelism().map_or(1, usize::from),
             pinned: pinned::cores().is_some(),
             load: [load(), String::new()],
@@ -83,7 +86,7 @@ impl Display for Report {
             f,
             "Envoy {envoy}, one worker, {apart}; {processor}, {cores} cores, load {before} before, {after} after"
         )?;
-        for case in super::lane::Case::ALL {
+        for case in [Case::Direct, Case::Proxied] {
             let rows: Vec<&Overhead> = self.overhead.iter().filter(|row| row.case == case).collect();
             if !rows.is_empty() {
                 writeln!(f)?;
@@ -126,8 +129,8 @@ impl Display for Report {
 fn overhead(f: &mut Formatter<'_>, case: &str, rows: &[&Overhead]) -> fmt::Result {
     writeln!(
         f,
-        "{case:<38} {:>8} {:>22} {:>9} {:>19} {:>8} {:>9} {:>9}",
-        "CPU µs", "more µs (min … max)", "req/s", "ratio (min … max)", "p99 µs", "mod. CPU", "mod. p99"
+        "{case:<38} {:>8} {:>22} {:>6} {:>9} {:>19} {:>8} {:>9} {:>9}",
+        "CPU µs", "more µs (min … max)", "times", "req/s", "ratio (min … max)", "p99 µs", "mod. CPU", "mod. p99"
     )?;
     for row in rows {
         let more = format!(
@@ -140,9 +143,10 @@ fn overhead(f: &mut Formatter<'_>, case: &str, rows: &[&Overhead]) -> fmt::Resul
         );
         writeln!(
             f,
-            "{:<38} {:>8.1} {more:>22} {:>9.0} {ratio:>19} {:>8.0} {:>9.1} {:>9.0}",
+            "{:<38} {:>8.1} {more:>22} {:>6.2} {:>9.0} {ratio:>19} {:>8.0} {:>9.1} {:>9.0}",
             row.lane.name(),
             row.cpu.median,
+            row.cpu_ratio.median,
             row.requests_per_second.median,
             row.saturated_p99.median,
             row.moderate_cpu.median,
@@ -164,7 +168,9 @@ fn memory(f: &mut Formatter<'_>, rows: &[Memory]) -> fmt::Result {
         "resident memory, MB", "workers", "ready", "warm", "after", "requests", "guest"
     )?;
     for row in rows {
-        let guest = row.guest.map_or_else(|| "-".to_owned(), |guest| format!("{:.2}", megabytes(guest)));
+        let guest = row
+            .guest
+            .map_or_else(|| "-".to_owned(), |guest| format!("{:.2}", megabytes(guest)));
         writeln!(
             f,
             "{:<34} {:>7} {:>8.1} {:>8.1} {:>8.1} {:>10} {guest:>10}",

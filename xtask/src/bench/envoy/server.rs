@@ -109,7 +109,10 @@ impl Server {
     pub(crate) fn admin(&self, page: &str) -> Result<String> {
         let mut stream = TcpStream::connect_timeout(&self.admin, Duration::from_secs(5))?;
         stream.set_read_timeout(Some(PATIENCE))?;
-        write!(stream, "GET {page} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n")?;
+        write!(
+            stream,
+            "GET {page} HTTP/1.1\r\nhost: admin\r\nconnection: close\r\n\r\n"
+        )?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         Ok(answer)
