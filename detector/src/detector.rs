@@ -240,6 +240,11 @@ impl Detector {
         self.core.traffic.begin();
     }
 
+    /// As it was configured.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// The time of the latest event.
     pub fn now(&self) -> Option<Timestamp> {
         self.core.time.now

@@ -25,7 +25,7 @@ mod threshold;
 mod verdict;
 pub mod wire;
 
-pub use config::{AlarmRate, Bounds, Config, ConfigError, Learning, Minutes, Models};
+pub use config::{AlarmRate, Bounds, Config, ConfigError, Learning, Minutes, Models, parse as parse_document};
 pub use detector::{Detector, Report, Status};
 pub use event::{Event, Finite, Label, Level, LogRecord, Request, Sample, Subject, Timestamp, Value};
 pub use footprint::{Part, footprint};

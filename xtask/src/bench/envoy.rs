@@ -117,10 +117,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
 fn modules(watchpost: Option<&Path>) -> Result<Modules> {
     let watchpost = match watchpost {
         Some(file) => file.to_path_buf(),
-        None => {
-            wasm::build()?;
-            wasm::folder().join("watchpost-envoy.wasm")
-        }
+        None => watchpost_guests::build(&watchpost_guests::ENVOY, &wasm::folder())?.module,
     };
     process::run(
         process::cargo()
