@@ -42,6 +42,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         further: Vec<String>,
     },
+    /// Measures what watchpost costs a real Envoy, beside other filters: tables on standard error, JSON on standard output.
+    BenchEnvoy(bench::envoy::Options),
     /// Fuzzes everything that reads bytes from outside, where there is a nightly compiler.
     Fuzz {
         /// The targets, of `tests/fuzz/targets`; all of them without one.
@@ -67,6 +69,7 @@ fn main() -> Result<()> {
         Task::Wasm => wasm::build(),
         Task::Bless => test::bless(),
         Task::Bench { further } => bench::run(&further),
+        Task::BenchEnvoy(options) => bench::envoy::run(&options),
         Task::Fuzz { targets, seconds } => fuzz::run(&targets, seconds),
         Task::Eval { data, further } => eval::run(&data, &further),
     }
