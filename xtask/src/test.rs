@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::{process, python, wasm};
+use crate::{process, python, release, wasm};
 
 /// What runs natively. The engine is a guest and is tested in wasm by the cases. What builds things stays out
 /// too: it turns on features of shared crates, for which Cargo would compile wasmtime once more than
@@ -31,7 +31,12 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
         )?;
     }
     wasm::build()?;
-    process::run(tests().args(filter))?;
+    // What is tested of a release is how it is packed, so the program in it is the one that the tests are built with.
+    process::run(tests().arg("--no-run"))?;
+    let packed = process::target().join("test-release");
+    release::pack(&process::target().join("debug").join("watchpost"), &packed)?;
+    process::run(tests().env("WATCHPOST_RELEASE", packed).args(filter))?;
+    process::run(process::cargo().args(["test", "--package", "xtask"]).args(filter))?;
     if filter.is_some() {
         return Ok(());
     }
