@@ -18,6 +18,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use flate2::read::GzDecoder;
+use serde::Deserialize;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
@@ -177,6 +178,60 @@ fn envoy_takes_the_examples() {
         assert!(ended_well, "{example}: {printed}");
         assert!(printed.contains("OK"), "{example}: {printed}");
     }
+}
+
+/// There is no Istio here. What is checked is that the example has fields that Istio 1.27 knows with values that it
+/// allows, and that the module takes its configuration in the form in which Istio hands it over.
+#[test]
+fn the_example_for_istio_is_a_wasm_plugin() {
+    const FIELDS: [&str; 16] = [
+        "failStrategy",
+        "imagePullPolicy",
+        "imagePullSecret",
+        "match",
+        "phase",
+        "pluginConfig",
+        "pluginName",
+        "priority",
+        "selector",
+        "sha256",
+        "targetRef",
+        "targetRefs",
+        "type",
+        "url",
+        "verificationKey",
+        "vmConfig",
+    ];
+    let Some(release) = Release::there() else { return };
+    let unpacked = release.unpack();
+    let text = fs::read_to_string(unpacked.path().join("examples/istio-wasmplugin.yaml")).unwrap();
+    let documents: Vec<Value> = serde_yaml_ng::Deserializer::from_str(&text)
+        .map(|document| Value::deserialize(document).unwrap())
+        .collect();
+    let kinds: Vec<&str> = documents
+        .iter()
+        .filter_map(|document| document["kind"].as_str())
+        .collect();
+    assert_eq!(kinds, ["WasmPlugin", "Telemetry"]);
+    let plugin = &documents[0];
+    assert_eq!(plugin["apiVersion"], "extensions.istio.io/v1alpha1");
+    let spec = plugin["spec"].as_object().unwrap();
+    let unknown: Vec<&String> = spec.keys().filter(|field| !FIELDS.contains(&&***field)).collect();
+    assert!(unknown.is_empty(), "{unknown:?}");
+    assert!(["FAIL_CLOSE", "FAIL_OPEN", "FAIL_RELOAD"].contains(&spec["failStrategy"].as_str().unwrap()));
+    assert!(["AUTHN", "AUTHZ", "STATS"].contains(&spec["phase"].as_str().unwrap()));
+    assert!(["IfNotPresent", "Always"].contains(&spec["imagePullPolicy"].as_str().unwrap()));
+    let version = concat!(":", env!("CARGO_PKG_VERSION"));
+    assert!(spec["url"].as_str().unwrap().ends_with(version), "{}", spec["url"]);
+
+    let Some(desk) = Desk::new(&release) else { return };
+    let filter = desk.folder.path().join("examples/filter.yaml");
+    let own = r#"{ "envoy": { "service": "shop" } }"#;
+    let text = fs::read_to_string(&filter).unwrap();
+    assert!(text.contains(own), "{text}");
+    fs::write(&filter, text.replace(own, &spec["pluginConfig"].to_string())).unwrap();
+    let (ended_well, printed) = desk.run("envoy --mode validate -c examples/filter.yaml");
+    assert!(ended_well, "{printed}");
 }
 
 /// Every command of the README, as a reader would paste them one after the other.
