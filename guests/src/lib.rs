@@ -206,19 +206,25 @@ pub fn cargo(root: &Path) -> Command {
     command
 }
 
-/// The compiler's flags for a plugin. Paths of the machine that builds are replaced, so that the same sources
-/// give the same bytes everywhere and a panic's message gives nobody's folders away.
+/// The compiler's flags for a plugin.
 fn rustflags(plugin: &Plugin, root: &Path) -> Vec<String> {
+    let mut flags = remapped(root);
+    if !plugin.features.is_empty() {
+        flags.push("-C".to_owned());
+        flags.push(format!("target-feature={}", plugin.features));
+    }
+    flags
+}
+
+/// The compiler's flags for what leaves this machine. Its paths are replaced, so that the same sources give the same
+/// bytes everywhere and a panic's message gives nobody's folders away.
+pub fn remapped(root: &Path) -> Vec<String> {
     let mut flags = vec![format!("--remap-path-prefix={}=watchpost", root.display())];
     let home = env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| env::home_dir().map(|home| home.join(".cargo")));
     if let Some(home) = home {
         flags.push(format!("--remap-path-prefix={}=cargo", home.display()));
-    }
-    if !plugin.features.is_empty() {
-        flags.push("-C".to_owned());
-        flags.push(format!("target-feature={}", plugin.features));
     }
     flags
 }

@@ -7,6 +7,7 @@ mod eval;
 mod fuzz;
 mod process;
 mod python;
+mod release;
 mod test;
 mod wasm;
 
@@ -52,6 +53,8 @@ enum Task {
         #[arg(long, default_value = "60")]
         seconds: u32,
     },
+    /// Builds what is released: the archive for this machine's target, and the Envoy module as an OCI image.
+    Release,
     /// Measures detection quality on labelled data that is kept outside of this project.
     Eval {
         /// The folder of the data; the scripts are expected in `eval` beside it.
@@ -71,6 +74,7 @@ fn main() -> Result<()> {
         Task::Bench { further } => bench::run(&further),
         Task::BenchEnvoy(options) => bench::envoy::run(&options),
         Task::Fuzz { targets, seconds } => fuzz::run(&targets, seconds),
+        Task::Release => release::run(),
         Task::Eval { data, further } => eval::run(&data, &further),
     }
 }
