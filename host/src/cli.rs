@@ -7,7 +7,7 @@ mod demo;
 mod document;
 mod engine;
 pub(crate) mod exit;
-mod report;
+mod page;
 mod score;
 mod simulate;
 mod size;

@@ -18,7 +18,7 @@ use super::console::Console;
 use super::document;
 use super::engine::EngineOptions;
 use super::exit::{Exit, Usage, is_closed_pipe};
-use super::report::Output;
+use super::page::Output;
 use super::state;
 use run::{Passed, Run};
 use source::Source;

@@ -16,7 +16,7 @@ use watchpost::simulate::{Batch, Draw, Kind, Labels, Plan, Stream, TICK};
 
 use super::console::Console;
 use super::exit::{Exit, Usage, is_closed_pipe};
-use super::report::words;
+use super::page::words;
 use options::{FormatName, Frequency, Span, Start, StreamName};
 use pace::Pace;
 

@@ -12,7 +12,7 @@ use super::sniff;
 use super::source::Message;
 use crate::cli::console::Console;
 use crate::cli::exit::{Exit, Usage};
-use crate::cli::report::{self, Output, words};
+use crate::cli::page::{self, Output, words};
 use crate::cli::verdicts::{self, Episodes, Said};
 
 /// Which of the engine's lines are passed on to standard output as soon as they are written.
@@ -190,7 +190,7 @@ impl<'a> Run<'a> {
         if status.alarms == 0 {
             // A table says so itself, on standard output.
             if form != Some(Output::Table) && self.sessions.is_empty() && !self.has_read_nothing(status) {
-                self.console.summary(report::nothing_found(status));
+                self.console.summary(page::nothing_found(status));
             }
             return;
         }
@@ -220,7 +220,7 @@ impl<'a> Run<'a> {
         match form {
             Some(Output::Table) => {
                 let status = status.filter(|status| !self.has_read_nothing(status));
-                report::print_table(&episodes, &self.sessions, status)
+                page::print_table(&episodes, &self.sessions, status)
             }
             Some(Output::Json) => {
                 let mut text = serde_json::to_vec_pretty(&Report {
