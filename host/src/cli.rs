@@ -7,11 +7,13 @@ mod demo;
 mod document;
 mod engine;
 pub(crate) mod exit;
+mod input;
 mod page;
 mod score;
 mod simulate;
 mod size;
 mod state;
+mod time;
 mod verdicts;
 
 use clap::{Parser, Subcommand, ValueEnum};

@@ -8,10 +8,9 @@ use watchpost::engine::Engine;
 use watchpost_detector::wire::Format;
 use watchpost_detector::{Anomaly, Document, Input, Phase, Problem, Role, SessionVerdict, Status};
 
-use super::sniff;
-use super::source::Message;
 use crate::cli::console::Console;
 use crate::cli::exit::{Exit, Usage};
+use crate::cli::input::{self, Message};
 use crate::cli::page::{self, Output, words};
 use crate::cli::verdicts::{self, Episodes, Said};
 
@@ -115,7 +114,7 @@ impl<'a> Run<'a> {
                     bad_rows: 0,
                 });
                 match note {
-                    Some(note) if note == sniff::BY_NAME => self.found(&format!("read as {}: {note}", name(format))),
+                    Some(note) if note == input::BY_NAME => self.found(&format!("read as {}: {note}", name(format))),
                     Some(note) => self.found(note),
                     None => {}
                 }
