@@ -55,6 +55,11 @@ pub(crate) fn print_table(
     Ok(())
 }
 
+/// Writes one episode as a block of lines, with what else is to be said of it at the end.
+pub(crate) fn write_block(episode: &Anomaly, beside: &[String], width: usize, page: &mut impl Write) -> io::Result<()> {
+    blocks::block(episode, beside, width, page)
+}
+
 /// What is to be said when nothing is.
 pub(crate) fn nothing_found(status: &Status) -> String {
     let events = words::counted(status.events, "event");
@@ -84,7 +89,7 @@ fn write_sessions(sessions: &[SessionVerdict], width: usize, page: &mut impl Wri
 }
 
 /// The columns of standard output: what COLUMNS says, or those of the terminal.
-fn width() -> usize {
+pub(crate) fn width() -> usize {
     let asked = std::env::var("COLUMNS").ok().and_then(|columns| columns.parse().ok());
     let terminal = || {
         let (width, _) = terminal_size::terminal_size_of(io::stdout())?;

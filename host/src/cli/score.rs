@@ -236,7 +236,7 @@ fn interval(text: &str) -> Result<Interval, String> {
     Interval::try_from(seconds)
 }
 
-fn alarm_rate(text: &str) -> Result<AlarmRate, String> {
+pub(super) fn alarm_rate(text: &str) -> Result<AlarmRate, String> {
     let rate: f64 = text
         .parse()
         .map_err(|_| "give a number of alarms a day, for example 0.1".to_owned())?;
