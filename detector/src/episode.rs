@@ -76,17 +76,23 @@ impl Episode {
         }
     }
 
-    /// Adds an event to a near miss, which is as near as it ever came: the threshold is that of the strangest event.
+    /// Adds an event to a near miss, which is told as it was when it came nearest: the threshold moves, too.
     pub(crate) fn add_near(
         &mut self,
         event: &Strange,
         threshold: f64,
         explain: impl FnOnce(f64) -> (Kind, Explanation),
     ) {
-        if event.surprise > self.surprise {
+        self.last = self.last.max(event.time);
+        self.events += 1;
+        if event.surprise - threshold > self.surprise - self.threshold {
+            self.surprise = event.surprise;
             self.threshold = threshold;
+            self.peak = event.time;
+            self.level = self.level.max(event.level);
+            (self.kind, self.explanation) = explain(event.surprise);
         }
-        self.add(event, explain);
+        self.severity = self.severity.max(self.judge());
     }
 
     /// Adds an event. The explanation is made only when the event is the strangest so far, or the farthest above a

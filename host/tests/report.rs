@@ -66,7 +66,7 @@ fn log() -> String {
 }
 
 fn two_workers() -> String {
-    let arguments = "simulate requests --duration 8h --seed 3 --rate 12 --anomalies 1/hour --quiet";
+    let arguments = "simulate requests --duration 8h --seed 4 --rate 12 --anomalies 1/hour --quiet";
     let access = watchpost(&arguments.split(' ').collect::<Vec<_>>()).output().unwrap();
     let config = Config {
         near_misses: true,
