@@ -25,6 +25,9 @@ pub struct Config {
     pub rules: HardLimits,
     /// Models beside those that are always there.
     pub models: Models,
+    /// Whether near misses are told when they are over: what a budget of false alarms that is ten times as large would
+    /// have reported. They change nothing else.
+    pub near_misses: bool,
 }
 
 impl Config {

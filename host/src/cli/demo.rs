@@ -17,7 +17,7 @@ use watchpost_detector::{Anomaly, Document, Emit, Input, Phase, Role};
 use super::console::Console;
 use super::engine::EngineOptions;
 use super::exit::Exit;
-use super::report::{self, Output, words};
+use super::page::{self, Output, words};
 use super::verdicts::{self, Episodes, Said};
 use judgement::Judgement;
 
@@ -85,7 +85,7 @@ impl Demo {
             Output::Table => {
                 let episodes = episodes.into_sorted();
                 if !episodes.is_empty() {
-                    report::print_table(&episodes, &[], None)?;
+                    page::print_table(&episodes, &[], None)?;
                     writeln!(page)?;
                 }
                 writeln!(page, "{judgement}\n{measured}")?;

@@ -7,7 +7,7 @@ use serde::Serialize;
 use watchpost::simulate::{Incident, Subject};
 use watchpost_detector::{Anomaly, Timestamp};
 
-use crate::cli::report::words;
+use crate::cli::page::words;
 
 /// So long after the end of an incident its traces are not false alarms: queues drain, and caches fill again.
 const AFTERMATH: i64 = 30 * 60;

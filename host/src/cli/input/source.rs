@@ -16,13 +16,13 @@ use watchpost_detector::wire::Format;
 
 use super::paths;
 use super::sniff::{self, Packing};
-use crate::cli::exit::Usage;
+use crate::cli::exit::{Exit, Usage};
 
 /// One input, in the order in which it is read.
 #[derive(Debug, Clone)]
-pub(super) struct Source {
+pub(crate) struct Source {
     place: Place,
-    pub(super) role: Role,
+    pub(crate) role: Role,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,7 +33,7 @@ enum Place {
 
 impl Source {
     /// `-` is standard input.
-    pub(super) fn new(path: &Path, role: Role) -> Source {
+    pub(crate) fn new(path: &Path, role: Role) -> Source {
         let place = if path == Path::new("-") {
             Place::Stdin
         } else {
@@ -43,11 +43,10 @@ impl Source {
     }
 
     /// Fails when the input is not there or cannot be read, before anything has been scored.
-    pub(super) fn check(&self) -> anyhow::Result<()> {
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
         let Place::File(path) = &self.place else {
             if io::stdin().is_terminal() {
-                let message =
-                    "there is nothing to read: give files, or pipe events in, as in `watchpost score - < app.log`";
+                let message = "there is nothing to read: give files, or a pipe and `-`, as in `- < app.log`";
                 return Err(Usage(message.to_owned()).into());
             }
             return Ok(());
@@ -56,7 +55,7 @@ impl Source {
     }
 
     /// The number of bytes to be read, where that is known.
-    pub(super) fn size(&self) -> Option<u64> {
+    pub(crate) fn size(&self) -> Option<u64> {
         match &self.place {
             Place::Stdin => None,
             Place::File(path) => fs::metadata(path)
@@ -66,12 +65,20 @@ impl Source {
         }
     }
 
-    pub(super) fn is_stdin(&self) -> bool {
+    pub(crate) fn is_stdin(&self) -> bool {
         self.place == Place::Stdin
     }
 
+    /// What the log is called, whichever part of it this is.
+    pub(crate) fn log(&self) -> PathBuf {
+        match &self.place {
+            Place::Stdin => PathBuf::from("-"),
+            Place::File(path) => paths::log(path),
+        }
+    }
+
     /// The file's path, which may tell whose log it is.
-    pub(super) fn path(&self) -> Option<&Path> {
+    pub(crate) fn path(&self) -> Option<&Path> {
         match &self.place {
             Place::Stdin => None,
             Place::File(path) => Some(path),
@@ -96,7 +103,7 @@ impl fmt::Display for Source {
 }
 
 /// What happens, in the order in which it happens.
-pub(super) enum Message {
+pub(crate) enum Message {
     /// The next input begins. The note says what is special about it.
     Begin {
         source: Source,
@@ -121,7 +128,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// Reads the inputs one after the other and hands them to `each`, until it fails or everything is read. The first
 /// SIGINT or SIGTERM becomes a message; the second ends the program on the spot.
-pub(super) fn read(
+pub(crate) fn read(
     sources: Vec<Source>,
     format: Format,
     bar: &ProgressBar,
@@ -133,7 +140,7 @@ pub(super) fn read(
     let mut interrupted = false;
     ctrlc::set_handler(move || {
         if interrupted {
-            std::process::exit(super::Exit::Interrupted as i32);
+            std::process::exit(Exit::Interrupted as i32);
         }
         interrupted = true;
         // The queue may be full for as long as the engine takes for a chunk, and a second signal must not wait.
@@ -235,7 +242,7 @@ fn chunk(reader: &mut impl Read) -> anyhow::Result<Vec<u8>> {
             }
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-                bail!("the compressed data is cut off; what came before was scored")
+                bail!("the compressed data is cut off; what came before was read")
             }
             Err(error) => return Err(error.into()),
         }
@@ -268,7 +275,9 @@ fn unpack(mut raw: Box<dyn Read>) -> anyhow::Result<Box<dyn Read>> {
         ))),
         Packing::Zstd => Box::new(zstd::stream::read::Decoder::new(whole)?),
         Packing::Foreign(name, program) => {
-            bail!("this is packed with {name}, which is not read here; use `{program} FILE | watchpost score -`")
+            bail!(
+                "this is packed with {name}, which is not read here; `{program} FILE` unpacks it, and `-` reads a pipe"
+            )
         }
     })
 }

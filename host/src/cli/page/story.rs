@@ -45,7 +45,7 @@ impl Story {
         Story {
             onset: words::moment(anomaly.timestamp),
             lasted: match anomaly.phase {
-                Phase::End => words::duration(anomaly.seconds),
+                Phase::End | Phase::Near => words::duration(anomaly.seconds),
                 // A silence is one event, and goes on.
                 Phase::Onset | Phase::Open if anomaly.events > 1 || anomaly.kind == Kind::Silence => {
                     "ongoing".to_owned()

@@ -35,7 +35,7 @@ impl Packing {
 }
 
 /// What to say of a format that the name told.
-pub(super) const BY_NAME: &str = "its name says so";
+pub(crate) const BY_NAME: &str = "its name says so";
 
 /// The format that a file's name tells. What is inside is looked at by the detector; a header with a single column, or
 /// one row alone, is too little for it.

@@ -79,7 +79,12 @@ pub(super) fn find(given: &[PathBuf]) -> anyhow::Result<Found> {
     Ok(found)
 }
 
-/// Fails when a file cannot be opened, before anything has been scored.
+/// The log that a file is a part of: its path without what rotation has added.
+pub(super) fn log(path: &Path) -> PathBuf {
+    rotation::key(path).log()
+}
+
+/// Fails when a file cannot be opened, before anything was read.
 pub(super) fn check(path: &Path) -> anyhow::Result<()> {
     let metadata = fs::metadata(path).map_err(|error| unreadable(&error, path))?;
     // Only plain files: opening and closing a named pipe would end the program that writes into it.
@@ -270,7 +275,7 @@ fn by_content(path: &Path) -> io::Result<Option<String>> {
     }
     Ok(match Packing::of(&beginning) {
         Some(Packing::Foreign(name, program)) => Some(format!(
-            "packed with {name}: `{program} FILE | watchpost score -` reads it"
+            "packed with {name}: `{program} FILE` unpacks it, and `-` reads a pipe"
         )),
         Some(Packing::Gzip | Packing::Zstd) => None,
         _ => beginning.contains(&0).then(|| "not text".to_owned()),

@@ -85,7 +85,7 @@ fn what_is_certainly_no_log_is_skipped_and_told() {
             "not text",
             "a picture",
             "empty",
-            "packed with xz: `xz -dc FILE | watchpost score -` reads it"
+            "packed with xz: `xz -dc FILE` unpacks it, and `-` reads a pipe"
         ]
     );
     assert!(told(&found.skipped).starts_with("skipped 5 files: "));

@@ -13,12 +13,13 @@ pub(super) fn write(episodes: &[Anomaly], width: usize, page: &mut impl Write) -
         if at > 0 {
             writeln!(page)?;
         }
-        block(episode, width, page)?;
+        block(episode, &[], width, page)?;
     }
     Ok(())
 }
 
-fn block(episode: &Anomaly, width: usize, page: &mut impl Write) -> io::Result<()> {
+/// One episode, and what else is to be said of it.
+pub(super) fn block(episode: &Anomaly, beside: &[String], width: usize, page: &mut impl Write) -> io::Result<()> {
     let story = Story::of(episode);
     let colour = style(episode.severity);
     let what = if episode.subject.is_empty() {
@@ -49,6 +50,9 @@ fn block(episode: &Anomaly, width: usize, page: &mut impl Write) -> io::Result<(
     let mut last = joined(circumstances.into_iter());
     if !story.why.is_empty() {
         last = format!("{last}; {}", joined(story.why.iter().cloned()));
+    }
+    for beside in beside {
+        last = format!("{last}; {beside}");
     }
     for text in [story.template.clone().unwrap_or_default(), story.evidence(), last] {
         let indents = ["  ", "    "];

@@ -124,6 +124,11 @@ pub(crate) fn counted(amount: u64, noun: &str) -> String {
     format!("{} {noun}{}", count(amount), if amount == 1 { "" } else { "s" })
 }
 
+/// The same for nouns with a plural of their own.
+pub(crate) fn counted_as(amount: u64, one: &str, many: &str) -> String {
+    format!("{} {}", count(amount), if amount == 1 { one } else { many })
+}
+
 /// `1,234,567`.
 pub(crate) fn count(amount: u64) -> String {
     grouped(&amount.to_string())

@@ -15,7 +15,7 @@ fn page(width: usize) -> String {
 }
 
 fn check(width: usize, file: &str) {
-    let path = format!("{}/src/cli/report/tests/{file}", env!("CARGO_MANIFEST_DIR"));
+    let path = format!("{}/src/cli/page/tests/{file}", env!("CARGO_MANIFEST_DIR"));
     let page = page(width);
     if std::env::var_os("WATCHPOST_BLESS").is_some_and(|value| value == "1") {
         std::fs::write(&path, &page).unwrap();

@@ -18,6 +18,13 @@ pub(super) struct Key {
     name: String,
 }
 
+impl Key {
+    /// What all parts have in common.
+    pub(super) fn log(&self) -> PathBuf {
+        self.folder.join(&self.base)
+    }
+}
+
 /// Where a file stands among the others.
 pub(super) fn key(path: &Path) -> Key {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
