@@ -64,7 +64,7 @@ class SlowDependency(Event):
 class ErrorBurst(Event):
     kind = "error_burst"
     name = "search fails"
-    description = "A new ranking compares products that were never rated: a third of the searches end in a TypeError, status 500."
+    description = "A new ranking compares products that were never rated: two in five searches end in a TypeError, status 500."
     at_fault = [subject("catalog", "search"), subject("catalog")]
     affected = [SITE]
     shows_in = ["requests", "metrics", "logs"]
@@ -134,7 +134,7 @@ class MemoryLeak(Event):
     kind = "memory_leak"
     name = "catalog-1 leaks memory"
     description = (
-        "One of two replicas of catalog keeps something of every request, some 300 MB in three minutes; above 160 MB "
+        "One of two replicas of catalog keeps something of every request, some 500 MB in three minutes; above 160 MB "
         "its garbage collector pauses it for hundreds of milliseconds at a time. It is restarted in the end."
     )
     at_fault = [subject("catalog")]
@@ -176,7 +176,7 @@ class RetryStorm(Event):
     shows_in = ["requests", "metrics", "logs"]
 
     def begin(self, world, traffic):
-        world.configure("cart", pool=1, store_ms=85)
+        world.configure("cart", pool=1, store_ms=115)
 
     def end(self, world, traffic):
         world.configure("cart", pool=8, store_ms=6)

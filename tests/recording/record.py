@@ -2,7 +2,7 @@
 
     python3 record.py --envoy PROGRAM --schedule schedule.json --out DIR [--wasm MODULE]
 
-DIR is made. It gets `access.ndjson`, `metrics.ndjson`, `logs/`, `envoy.log` and `truth.json`, and `recording.ndjson`:
+DIR is made. It gets `access.ndjson`, `metrics.ndjson`, `logs/`, `envoy.log` and `truth.json`, and `recording.log`:
 all of the first three in the order of time, as one collector would have received them.
 """
 
@@ -174,7 +174,7 @@ def merge(out, start, end):
             stamp = record[:23].replace(",", ".").replace(" ", "T") + "Z"
             records.append((_seconds(stamp), record))
     records.sort(key=lambda record: record[0])
-    with open(out / "recording.ndjson", "w") as file:
+    with open(out / "recording.log", "w") as file:
         file.writelines(record + "\n" for time, record in records if start <= time < end)
 
 

@@ -6,6 +6,7 @@ import json
 import logging
 import logging.handlers
 import math
+import os
 import random
 import re
 import signal
@@ -112,8 +113,7 @@ class Service:
     def _open_log(self):
         # Opened anew when somebody has moved it away, as log rotation does.
         handler = logging.handlers.WatchedFileHandler(self.arguments.log)
-        form = logging.Formatter("%(asctime)s - " + self.name + " - %(levelname)s - %(message)s")
-        form.converter = time.gmtime
+        form = _Form("%(asctime)s - " + self.name + " - %(levelname)s - %(message)s")
         handler.setFormatter(form)
         log = logging.getLogger(self.name)
         log.setLevel(logging.INFO)
@@ -171,6 +171,17 @@ class Service:
     def _count_error(self):
         with self.lock:
             self.numbers["errors_total"] += 1
+
+
+class _Form(logging.Formatter):
+    """Times in UTC, and traces in which the folders are those of a container, not of the machine that recorded."""
+
+    converter = time.gmtime
+
+    def formatException(self, info):
+        trace = super().formatException(info)
+        trace = trace.replace(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "/srv")
+        return trace.replace(os.path.dirname(os.__file__), "/usr/lib/python3")
 
 
 def _handler(service):
