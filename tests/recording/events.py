@@ -39,6 +39,9 @@ class Event:
     is_harmless = False
     service = None
 
+    # What a log line says when users begin to notice; without it they do at once.
+    felt = None
+
     def begin(self, world, traffic):
         """Causes it. What takes time may take it here, or in `end`."""
 
@@ -139,6 +142,7 @@ class MemoryLeak(Event):
     )
     at_fault = [subject("catalog")]
     affected = [*whole("catalog")[1:], SITE]
+    felt = "garbage collection took"
     shows_in = ["requests", "metrics", "logs"]
 
     def begin(self, world, traffic):

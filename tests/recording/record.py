@@ -2,8 +2,8 @@
 
     python3 record.py --envoy PROGRAM --schedule schedule.json --out DIR [--wasm MODULE]
 
-DIR is made. It gets `access.ndjson`, `metrics.ndjson`, `logs/`, `envoy.log` and `truth.json`, and `recording.log`:
-all of the first three in the order of time, as one collector would have received them.
+DIR is made. It gets `access.ndjson`, `metrics.ndjson`, `logs/`, `envoy.log` and `truth.json`, and `recording.ndjson`:
+all of the first three in the order of time, as a collector hands them on that parses the lines of the services.
 """
 
 import argparse
@@ -51,8 +51,7 @@ def main():
         traffic.stop()
     finally:
         world.stop()
-    (out / "truth.json").write_text(json.dumps(truth, indent=2) + "\n")
-    merge(out, start, start + schedule["seconds"])
+    merge(out, truth)
     print(f"{traffic.sent} requests sent; recording in {out}")
 
 
@@ -62,6 +61,9 @@ def play(schedule, start, world, traffic):
         "start": math.floor(start),
         "end": math.ceil(start + schedule["seconds"]),
         "history_end": math.floor(start + schedule["history_seconds"]),
+        # Counted when all of them are there.
+        "history_lines": 0,
+        "lines": 0,
         "incidents": [],
         "harmless": [],
     }
@@ -95,8 +97,8 @@ def _happen(planned, start, world, traffic, truth):
         return
     told = {
         **span,
-        # Everything here is felt at once, or nearly.
         "onset": math.floor(began),
+        # Later where the logs say so.
         "impact": math.floor(began),
         "end": math.ceil(ended),
         "at_fault": event.at_fault,
@@ -159,8 +161,8 @@ class Sampler:
             return {}
 
 
-def merge(out, start, end):
-    """Everything in the order in which it became known, from the first moment to the last."""
+def merge(out, truth):
+    """Writes everything in the order in which it became known, and the truth, which counts it."""
     records = []
     for path in out.glob("access.ndjson*"):
         for line in path.read_text().splitlines():
@@ -169,13 +171,26 @@ def merge(out, start, end):
                 records.append((_seconds(told["start_time"]) + told["duration"] / 1000, line))
     for line in (out / "metrics.ndjson").read_text().splitlines():
         records.append((_seconds(json.loads(line)["timestamp"]), line))
-    for path in (out / "logs").iterdir():
+    for path in sorted((out / "logs").iterdir()):
+        # Nobody here reads what the bank writes.
+        if path.name.startswith("bank"):
+            continue
         for record in _log_records(path.read_text().splitlines()):
-            stamp = record[:23].replace(",", ".").replace(" ", "T") + "Z"
-            records.append((_seconds(stamp), record))
+            at, service, level, message = record.split(" - ", 3)
+            stamp = at.replace(",", ".").replace(" ", "T") + "Z"
+            row = {"time": stamp, "level": level, "service": service, "message": message}
+            records.append((_seconds(stamp), json.dumps(row)))
+    records = [record for record in records if truth["start"] <= record[0] < truth["end"]]
     records.sort(key=lambda record: record[0])
-    with open(out / "recording.log", "w") as file:
-        file.writelines(record + "\n" for time, record in records if start <= time < end)
+    (out / "recording.ndjson").write_text("".join(line + "\n" for _, line in records))
+    for incident in truth["incidents"]:
+        felt = next(event.felt for event in events.EVENTS.values() if event.kind == incident["kind"])
+        if felt is not None:
+            signs = (seconds for seconds, line in records if seconds >= incident["start"] and felt in line)
+            incident["impact"] = math.floor(next(signs, incident["end"]))
+    truth["history_lines"] = sum(seconds < truth["history_end"] for seconds, _ in records)
+    truth["lines"] = len(records)
+    (out / "truth.json").write_text(json.dumps(truth, indent=2) + "\n")
 
 
 def _log_records(lines):

@@ -2,10 +2,12 @@
 
 mod bench;
 mod check;
+mod envoy;
 mod eval;
 mod fuzz;
 mod process;
 mod python;
+mod record;
 mod test;
 mod wasm;
 
@@ -49,6 +51,17 @@ enum Task {
         #[arg(long, default_value = "60")]
         seconds: u32,
     },
+    /// Records a real Envoy in front of small services that are made to fail, in real time: 80 minutes, or as the
+    /// schedule says. It needs python3 and openssl.
+    Record {
+        /// What happens when; tests/recording/schedule.json without it, and tests/recording/smoke.json takes three
+        /// minutes.
+        #[arg(long)]
+        schedule: Option<PathBuf>,
+        /// The folder for the result, which must not be there; target/recording without it.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
     /// Measures detection quality on labelled data that is kept outside of this project.
     Eval {
         /// The folder of the data; the scripts are expected in `eval` beside it.
@@ -67,6 +80,7 @@ fn main() -> Result<()> {
         Task::Bless => test::bless(),
         Task::Bench { further } => bench::run(&further),
         Task::Fuzz { targets, seconds } => fuzz::run(&targets, seconds),
+        Task::Record { schedule, out } => record::run(schedule, out),
         Task::Eval { data, further } => eval::run(&data, &further),
     }
 }
