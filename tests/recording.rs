@@ -36,7 +36,18 @@ struct Bar {
 
 /// Access log, log lines and metrics together, as one detector sees them.
 const EVERYTHING: Bar = Bar {
-    faults: &[],
+    faults: &[
+        ("slow_dependency", Found { within: 120 }),
+        ("error_burst", Found { within: 60 }),
+        ("crash", Found { within: 60 }),
+        ("path_scan", Found { within: 30 }),
+        ("disk_full", Found { within: 60 }),
+        ("memory_leak", Missed("")),
+        ("certificate_expiry", Found { within: 60 }),
+        ("retry_storm", Found { within: 60 }),
+        ("hang", Found { within: 60 }),
+        ("latency_regression", Found { within: 120 }),
+    ],
     most_false: 0,
     most_at_harmless: 0,
     most_beside: 0,
@@ -44,7 +55,18 @@ const EVERYTHING: Bar = Bar {
 
 /// The access log alone, as the proxy sees it.
 const REQUESTS: Bar = Bar {
-    faults: &[],
+    faults: &[
+        ("slow_dependency", Found { within: 120 }),
+        ("error_burst", Found { within: 60 }),
+        ("crash", Found { within: 60 }),
+        ("path_scan", Found { within: 30 }),
+        ("disk_full", Found { within: 60 }),
+        ("memory_leak", Missed("")),
+        ("certificate_expiry", Found { within: 60 }),
+        ("retry_storm", Found { within: 60 }),
+        ("hang", Found { within: 60 }),
+        ("latency_regression", Found { within: 120 }),
+    ],
     most_false: 0,
     most_at_harmless: 0,
     most_beside: 0,
@@ -64,10 +86,18 @@ fn requests_alone_tell_most_of_it() {
 #[test]
 fn what_does_not_look_at_the_events_fails_the_gate() {
     let truth = Truth::built_in().unwrap();
-    let every = |seconds: usize| -> Vec<Alarm> { (truth.history_end..truth.end).step_by(seconds).map(Alarm::at).collect() };
-    for (name, alarms) in [("never", Vec::new()), ("every minute", every(60)), ("every ten minutes", every(600))] {
+    let every =
+        |seconds: usize| -> Vec<Alarm> { (truth.history_end..truth.end).step_by(seconds).map(Alarm::at).collect() };
+    for (name, alarms) in [
+        ("never", Vec::new()),
+        ("every minute", every(60)),
+        ("every ten minutes", every(600)),
+    ] {
         for bar in [&EVERYTHING, &REQUESTS] {
-            assert!(against(bar, &Verdict::of(&truth, &alarms)).is_some(), "{name} passes the gate");
+            assert!(
+                against(bar, &Verdict::of(&truth, &alarms)).is_some(),
+                "{name} passes the gate"
+            );
         }
     }
 }
@@ -81,7 +111,11 @@ fn the_truth_fits_the_recording() {
     assert_eq!(kinds.len(), 10, "{kinds:?}");
     let mut last = truth.history_end;
     for incident in &truth.incidents {
-        assert!(last < incident.start && incident.start < incident.end, "{}", incident.name);
+        assert!(
+            last < incident.start && incident.start < incident.end,
+            "{}",
+            incident.name
+        );
         last = incident.end;
     }
     // What was recorded says in its own words that it happened.

@@ -67,7 +67,9 @@ class SlowDependency(Event):
 class ErrorBurst(Event):
     kind = "error_burst"
     name = "search fails"
-    description = "A new ranking compares products that were never rated: two in five searches end in a TypeError, status 500."
+    description = (
+        "A new ranking compares products that were never rated: two in five searches end in a TypeError, status 500."
+    )
     at_fault = [subject("catalog", "search"), subject("catalog")]
     affected = [SITE]
     shows_in = ["requests", "metrics", "logs"]
@@ -84,7 +86,10 @@ class ErrorBurst(Event):
 class Crash(Event):
     kind = "crash"
     name = "cart crashes"
-    description = "The process of cart is killed (SIGKILL) and comes back when somebody starts it again; the proxy answers 503 meanwhile."
+    description = (
+        "The process of cart is killed (SIGKILL) and comes back when somebody starts it again; the proxy answers 503 "
+        "meanwhile."
+    )
     at_fault = whole("cart")
     affected = [SITE]
     shows_in = ["requests", "metrics", "logs"]
@@ -117,7 +122,10 @@ class PathScan(Event):
 class DiskFull(Event):
     kind = "disk_full"
     name = "the disk of reviews is full"
-    description = "The journal of reviews is on a device that has no space left (/dev/full): every new review ends in an OSError, status 500."
+    description = (
+        "The journal of reviews is on a device that has no space left (/dev/full): every new review ends in an OSError, "
+        "status 500."
+    )
     at_fault = [subject("reviews", "review-add"), subject("reviews")]
     affected = [SITE]
     shows_in = ["requests", "metrics", "logs"]
@@ -189,7 +197,10 @@ class RetryStorm(Event):
 class Hang(Event):
     kind = "hang"
     name = "reviews hangs"
-    description = "The process of reviews stops in its tracks (SIGSTOP): it accepts connections and never answers, and the proxy gives up after 3 s, status 504."
+    description = (
+        "The process of reviews stops in its tracks (SIGSTOP): it accepts connections and never answers, and the proxy "
+        "gives up after 3 s, status 504."
+    )
     at_fault = whole("reviews")
     affected = [SITE]
     shows_in = ["requests", "metrics", "logs"]
@@ -204,7 +215,9 @@ class Hang(Event):
 class LatencyRegression(Event):
     kind = "latency_regression"
     name = "product pages are slower than before"
-    description = "A new version of catalog asks for related products one by one: eight queries of 3 ms more for every product."
+    description = (
+        "A new version of catalog asks for related products one by one: eight queries of 3 ms more for every product."
+    )
     at_fault = [subject("catalog", "product")]
     affected = [subject("catalog")]
     shows_in = ["requests"]

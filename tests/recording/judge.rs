@@ -27,7 +27,9 @@ impl Alarm {
     }
 
     fn is_fault(&self, incident: &Incident) -> bool {
-        self.subject.as_ref().is_none_or(|subject| incident.is_fault_of(subject))
+        self.subject
+            .as_ref()
+            .is_none_or(|subject| incident.is_fault_of(subject))
     }
 
     fn touches(&self, incident: &Incident) -> bool {
@@ -55,10 +57,11 @@ impl<'a> Verdict<'a> {
     pub(crate) fn of(truth: &'a Truth, alarms: &'a [Alarm]) -> Self {
         let mut verdict = Verdict::default();
         for incident in &truth.incidents {
-            let names = |alarm: &&Alarm| {
-                (incident.start..=incident.end).contains(&alarm.time) && alarm.is_fault(incident)
-            };
-            verdict.faults.push((incident, alarms.iter().filter(names).min_by_key(|alarm| alarm.time)));
+            let names =
+                |alarm: &&Alarm| (incident.start..=incident.end).contains(&alarm.time) && alarm.is_fault(incident);
+            verdict
+                .faults
+                .push((incident, alarms.iter().filter(names).min_by_key(|alarm| alarm.time)));
         }
         for alarm in alarms {
             let around = |incident: &&Incident| {
@@ -66,13 +69,21 @@ impl<'a> Verdict<'a> {
             };
             // An alarm about the later of two faults is not one about the earlier.
             if let Some(incident) = truth.incidents.iter().rev().find(around) {
-                if !verdict.faults.iter().any(|(_, first)| first.is_some_and(|first| std::ptr::eq(first, alarm))) {
+                if !verdict
+                    .faults
+                    .iter()
+                    .any(|(_, first)| first.is_some_and(|first| std::ptr::eq(first, alarm)))
+                {
                     verdict.beside.push((incident, alarm));
                 }
                 continue;
             }
             // A window sees what happened for as long as it is.
-            let harmless = truth.harmless.iter().rev().find(|event| (event.start..=event.end + 120).contains(&alarm.time));
+            let harmless = truth
+                .harmless
+                .iter()
+                .rev()
+                .find(|event| (event.start..=event.end + 120).contains(&alarm.time));
             match harmless {
                 Some(event) => verdict.at_harmless.push((&event.name, alarm)),
                 None => verdict.nowhere.push(alarm),
@@ -123,7 +134,12 @@ pub(crate) fn table(truth: &Truth, verdict: &Verdict<'_>) -> String {
         let found = alarm.map_or("missed".to_owned(), |alarm| {
             format!("found after {:>3} s by {}", alarm.time - incident.start, told(alarm))
         });
-        let _ = writeln!(text, "  {:>4} s  {:<20} {found}", incident.start - truth.start, incident.kind);
+        let _ = writeln!(
+            text,
+            "  {:>4} s  {:<20} {found}",
+            incident.start - truth.start,
+            incident.kind
+        );
     }
     let mut further = |what: &str, alarm: &Alarm| {
         let _ = writeln!(text, "  {:>4} s  {what}: {}", alarm.time - truth.start, told(alarm));
@@ -141,7 +157,16 @@ pub(crate) fn table(truth: &Truth, verdict: &Verdict<'_>) -> String {
 }
 
 fn told(alarm: &Alarm) -> String {
-    let labels: Vec<String> = alarm.subject.iter().flatten().map(|(name, value)| format!("{name}={value}")).collect();
-    let whose = if labels.is_empty() { "the site".to_owned() } else { labels.join(" ") };
+    let labels: Vec<String> = alarm
+        .subject
+        .iter()
+        .flatten()
+        .map(|(name, value)| format!("{name}={value}"))
+        .collect();
+    let whose = if labels.is_empty() {
+        "the site".to_owned()
+    } else {
+        labels.join(" ")
+    };
     format!("{} of {whose}", alarm.kind)
 }

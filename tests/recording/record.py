@@ -11,6 +11,8 @@ import json
 import math
 import os
 import re
+import signal
+import sys
 import threading
 import time
 import urllib.request
@@ -34,6 +36,8 @@ def main():
     arguments.add_argument("--out", type=Path, required=True)
     arguments.add_argument("--wasm", type=Path)
     given = arguments.parse_args()
+    # Whoever is told to stop stops what it started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     schedule = json.loads(given.schedule.read_text())
     out = given.out.absolute()
     out.mkdir(parents=True, exist_ok=False)
@@ -46,9 +50,11 @@ def main():
         world.start()
         traffic = Traffic(world.ports["shop"])
         traffic.start()
-        time.sleep(max(0, start - time.time()))
-        truth = play(schedule, start, world, traffic)
-        traffic.stop()
+        try:
+            time.sleep(max(0, start - time.time()))
+            truth = play(schedule, start, world, traffic)
+        finally:
+            traffic.stop()
     finally:
         world.stop()
     merge(out, truth)
@@ -68,7 +74,8 @@ def play(schedule, start, world, traffic):
         "harmless": [],
     }
     threads = [
-        threading.Thread(target=_happen, args=(planned, start, world, traffic, truth)) for planned in schedule["events"]
+        threading.Thread(target=_happen, args=(planned, start, world, traffic, truth), daemon=True)
+        for planned in schedule["events"]
     ]
     for thread in threads:
         thread.start()

@@ -51,7 +51,7 @@ enum Task {
         #[arg(long, default_value = "60")]
         seconds: u32,
     },
-    /// Records a real Envoy in front of small services that are made to fail, in real time: 80 minutes, or as the
+    /// Records a real Envoy in front of small services that are made to fail, in real time: 67 minutes, or as the
     /// schedule says. It needs python3 and openssl.
     Record {
         /// What happens when; tests/recording/schedule.json without it, and tests/recording/smoke.json takes three

@@ -18,7 +18,10 @@ pub(crate) fn run(schedule: Option<PathBuf>, out: Option<PathBuf>) -> Result<()>
     let schedule = schedule.unwrap_or_else(|| scripts.join("schedule.json"));
     let out = out.unwrap_or_else(|| process::target().join("recording"));
     if out.exists() {
-        bail!("{} is there already: name another folder with --out, or remove it", out.display());
+        bail!(
+            "{} is there already: name another folder with --out, or remove it",
+            out.display()
+        );
     }
     let mut command = Command::new("python3");
     command
@@ -39,14 +42,20 @@ pub(crate) fn run(schedule: Option<PathBuf>, out: Option<PathBuf>) -> Result<()>
     pack(&out)?;
     let logs = out.join("logs");
     pack(&logs)?;
-    println!("to keep it, copy recording.ndjson.zst and truth.json of {} to {}", out.display(), scripts.display());
+    println!(
+        "to keep it, copy recording.ndjson.zst and truth.json of {} to {}",
+        out.display(),
+        scripts.display()
+    );
     Ok(())
 }
 
 /// Compresses what a folder has of lines. What is not worth keeping (configuration, keys, databases) stays as it is.
 fn pack(folder: &Path) -> Result<()> {
     let entries = fs::read_dir(folder).with_context(|| format!("read {}", folder.display()))?;
-    let mut paths = entries.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+    let mut paths = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<io::Result<Vec<_>>>()?;
     paths.sort();
     for path in paths.iter().filter(|path| is_lines(path)) {
         let packed = PathBuf::from(format!("{}.zst", path.display()));

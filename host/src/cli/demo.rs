@@ -29,7 +29,7 @@ use source::{Shop, Source, recorded};
 /// The first day is history: it is learned from and not scored. On the second, a service leaks memory, a route slows
 /// down and a payment service loses its acquirer, among deployments and campaigns that are harmless.
 ///
-/// With `--recording` it shows what real services behind a real Envoy sent in 78 minutes, while they were made to fail in
+/// With `--recording` it shows what real services behind a real Envoy sent in 66 minutes, while they were made to fail in
 /// ten ways; the first twenty minutes are history.
 #[derive(Debug, Args)]
 #[command(after_help = "\

@@ -33,7 +33,7 @@ class Catalog(Service):
         ]
         self.database.executemany("insert into product values (?, ?, ?, ?)", rows)
         random.seed()
-        # Two hours of collections at their usual times say nothing; those under pressure are what hurts.
+        # Beside the collections of Python's own accord, which are too few to hurt.
         threading.Thread(target=self._collect, daemon=True).start()
 
     def flush(self):

@@ -18,7 +18,8 @@ class Checkout(Service):
         self.database = sqlite3.connect(self.config["database"], check_same_thread=False)
         self.database.execute("pragma journal_mode = wal")
         self.database.execute("create table if not exists orders (id integer primary key, cents integer)")
-        self.ids = itertools.count(self.database.execute("select coalesce(max(id), 1000) + 1 from orders").fetchone()[0])
+        (last,) = self.database.execute("select coalesce(max(id), 1000) from orders").fetchone()
+        self.ids = itertools.count(last + 1)
 
     def pay(self, order, cents):
         connection = http.client.HTTPConnection("127.0.0.1", self.config["proxy_port"], timeout=6)

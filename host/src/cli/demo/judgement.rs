@@ -107,9 +107,8 @@ impl Fault for simulate::Incident {
 
     fn concerns(&self, alarm: &Anomaly) -> bool {
         let label = |name: &str| alarm.subject.get(name).map(String::as_str);
-        let is = |subject: &simulate::Subject| {
-            label("service") == Some(subject.service) && label("route") == subject.route
-        };
+        let is =
+            |subject: &simulate::Subject| label("service") == Some(subject.service) && label("route") == subject.route;
         self.at_fault.iter().chain(&self.affected).any(is)
     }
 }
@@ -225,6 +224,27 @@ mod tests {
         assert_eq!(times, [onsets[0].timestamp, onsets[3].timestamp, onsets[5].timestamp]);
         let told = judgement.to_string();
         assert!(told.contains("10m after it began") && told.contains("missed"), "{told}");
+    }
+
+    #[test]
+    fn alarms_on_recorded_requests_count_by_upstream_route_and_client() {
+        let truth = recording::Truth::built_in().unwrap();
+        let of_kind = |kind: &str| truth.incidents.iter().find(|incident| incident.kind == kind).unwrap();
+        let (scan, crash) = (of_kind("path_scan"), of_kind("crash"));
+        let named = |incident: &recording::Incident, labels: serde_json::Value| {
+            let mut alarm = alarm(incident.start + 5, &Truth::of(&Plan::demo()).incidents[0].at_fault[0]);
+            alarm.subject = serde_json::from_value(labels).unwrap();
+            incident.concerns(&alarm)
+        };
+        assert!(named(scan, serde_json::json!({"client": scan.client})));
+        assert!(!named(scan, serde_json::json!({"client": "198.18.0.1"})));
+        assert!(!named(crash, serde_json::json!({"client": scan.client})));
+        assert!(named(
+            crash,
+            serde_json::json!({"upstream": "cart", "route": "cart-add", "method": "POST"})
+        ));
+        assert!(named(crash, serde_json::json!({"service": "cart"})));
+        assert!(!named(crash, serde_json::json!({"upstream": "reviews"})));
     }
 
     #[test]

@@ -91,3 +91,29 @@ impl<R: BufRead> Source for Recorded<R> {
         self.passed as f64 / self.all.max(1) as f64
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn history_ends_where_the_truth_says() {
+        let truth = Truth::built_in().unwrap();
+        let mut source = recorded(&truth).unwrap();
+        let (mut history, mut all) = (0, 0);
+        let mut bytes = Vec::new();
+        loop {
+            let is_history = source.is_history();
+            bytes.clear();
+            if !source.next(&mut bytes).unwrap() {
+                break;
+            }
+            let lines = bytes.iter().filter(|byte| **byte == b'\n').count() as u64;
+            all += lines;
+            if is_history {
+                history += lines;
+            }
+        }
+        assert_eq!((history, all), (truth.history_lines, truth.lines));
+    }
+}
