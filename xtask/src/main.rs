@@ -8,6 +8,7 @@ mod fuzz;
 mod process;
 mod python;
 mod release;
+mod record;
 mod test;
 mod wasm;
 
@@ -55,6 +56,17 @@ enum Task {
     },
     /// Builds what is released: the archive for this machine's target, and the Envoy module as an OCI image.
     Release,
+    /// Records a real Envoy in front of small services that are made to fail, in real time: 67 minutes, or as the
+    /// schedule says. It needs python3 and openssl.
+    Record {
+        /// What happens when; tests/recording/schedule.json without it, and tests/recording/smoke.json takes three
+        /// minutes.
+        #[arg(long)]
+        schedule: Option<PathBuf>,
+        /// The folder for the result, which must not be there; target/recording without it.
+        #[arg(long)]
+        out: Option<PathBuf>,
+    },
     /// Measures detection quality on labelled data that is kept outside of this project.
     Eval {
         /// The folder of the data; the scripts are expected in `eval` beside it.
@@ -75,6 +87,7 @@ fn main() -> Result<()> {
         Task::BenchEnvoy(options) => bench::envoy::run(&options),
         Task::Fuzz { targets, seconds } => fuzz::run(&targets, seconds),
         Task::Release => release::run(),
+        Task::Record { schedule, out } => record::run(schedule, out),
         Task::Eval { data, further } => eval::run(&data, &further),
     }
 }

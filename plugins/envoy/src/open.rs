@@ -63,7 +63,7 @@ impl Open {
                     },
                 );
             }
-            Phase::Onset => {}
+            Phase::Onset | Phase::Near => {}
             Phase::End | Phase::Open => {
                 self.0.remove(&fingerprint);
             }
