@@ -11,9 +11,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     for path in inputs(&ENGINE) {
         println!("cargo::rerun-if-changed={}", path.display());
     }
-    let component = build(&ENGINE, &out_dir)?
-        .component
-        .ok_or("the engine is built as a component")?;
-    println!("cargo::rustc-env=WATCHPOST_ENGINE={}", component.display());
+    let engine = build(&ENGINE, &out_dir)?.module;
+    println!("cargo::rustc-env=WATCHPOST_ENGINE={}", engine.display());
     Ok(())
 }

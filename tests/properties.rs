@@ -9,6 +9,8 @@ mod exchange;
 mod frozen;
 #[path = "properties/identity.rs"]
 mod identity;
+#[path = "properties/near.rs"]
+mod near;
 #[path = "properties/numbers.rs"]
 mod numbers;
 #[path = "quality/random.rs"]

@@ -25,6 +25,9 @@ pub struct Config {
     pub rules: HardLimits,
     /// Models beside those that are always there.
     pub models: Models,
+    /// Whether near misses are told when they are over: what a budget of false alarms that is ten times as large would
+    /// have reported. They change nothing else.
+    pub near_misses: bool,
 }
 
 impl Config {
@@ -37,8 +40,11 @@ impl Config {
     }
 }
 
-/// Parses any configuration document and says where it is wrong.
-pub(crate) fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ConfigError> {
+/// Reads a configuration document from JSON: that of a host, whose part beside the detector's is its own.
+///
+/// # Errors
+/// Names the field, the line and the column of the first thing that is wrong.
+pub fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ConfigError> {
     let mut json = serde_json::Deserializer::from_str(text);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();

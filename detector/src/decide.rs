@@ -3,6 +3,7 @@
 use crate::config::Learning;
 use crate::detector::Report;
 use crate::episode::{Episode, HYSTERESIS, Strange};
+use crate::near::NearMisses;
 use crate::series::{Pulse, Series};
 use crate::verdict::{Explanation, Kind, Phase, State};
 
@@ -17,10 +18,20 @@ const LEAST_VALUES: f64 = 24.0;
 /// What decides whether an event is anomalous.
 pub(crate) struct Rules {
     pub(crate) threshold: f64,
+    /// What a near miss reaches, where they are told.
+    pub(crate) near: Option<f64>,
     pub(crate) alarms_per_day: f64,
     pub(crate) accept_after: f64,
     pub(crate) learning: Learning,
     pub(crate) scoring: bool,
+}
+
+/// Whose behaviour is decided on, and what is going on with it.
+pub(crate) struct Course<'a> {
+    pub(crate) key: u64,
+    pub(crate) labels: &'a [(String, String)],
+    pub(crate) episode: &'a mut Option<Box<Episode>>,
+    pub(crate) pulse: &'a mut Pulse,
 }
 
 /// What was decided.
@@ -48,10 +59,9 @@ impl Rules {
     /// Decides on one event of a series, and reports the episode that ends or begins with it.
     pub(crate) fn decide(
         &self,
-        episode: &mut Option<Box<Episode>>,
-        labels: &[(String, String)],
+        mut course: Course<'_>,
         event: &Strange,
-        pulse: &mut Pulse,
+        near: &mut NearMisses,
         out: &mut Vec<Report>,
         explain: impl FnOnce(f64) -> (Kind, Explanation),
     ) -> Step {
@@ -68,6 +78,12 @@ impl Rules {
             closed: false,
             accepted: false,
         };
+        let Course {
+            key,
+            labels,
+            ref mut episode,
+            ref mut pulse,
+        } = course;
         let spoke = std::mem::take(&mut pulse.silent);
         if !self.scoring {
             return step;
@@ -83,7 +99,7 @@ impl Rules {
                 && open.age(event.time) >= self.accept_after.max(LEAST_VALUES * pulse.every());
             if over || step.accepted {
                 self.report(open, Phase::End, labels, out);
-                *episode = None;
+                **episode = None;
                 step.closed = true;
             }
         }
@@ -99,9 +115,12 @@ impl Rules {
             let begun = Episode::begin(event, self.threshold, kind, explanation);
             step.charged = event.surprise >= self.threshold;
             self.report(&begun, Phase::Onset, labels, out);
-            *episode = Some(Box::new(begun));
+            **episode = Some(Box::new(begun));
+            near.forget(key);
             step.opened = true;
             step.state = State::Anomalous { onset: true };
+        } else if !step.accepted {
+            near.look(self, &course, event, out, explain);
         }
         if step.state.is_anomalous() && self.learning == Learning::Guarded {
             step.weight = Some(GUARDED_WEIGHT);

@@ -7,19 +7,20 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
-use crate::decide::Rules;
+use crate::decide::{Course, Rules};
 use crate::episode::Strange;
 use crate::event::{Event, Finite, LogRecord, Request, Sample, Timestamp, Value};
 use crate::feature;
 use crate::limit;
 use crate::log::{Ended, Match, Sessions, Stream, TemplateStats, Templates};
 use crate::metric::{Row, is_counter};
+use crate::near::{NEAR_BUDGET, NearMisses};
 use crate::number::Bounded;
 use crate::request::{Context, Traffic};
 use crate::series::{Model, Of, RunningTime, Series, Table};
 use crate::snapshot::{self, SnapshotError};
 use crate::threshold::Budget;
-use crate::verdict::{Anomaly, Fingerprint, Label, Phase, State, Verdict};
+use crate::verdict::{Anomaly, Fingerprint, Label, State, Verdict};
 
 /// Scores events one by one and learns from each after it was scored.
 ///
@@ -60,6 +61,7 @@ pub(crate) struct Core {
     budget: Budget,
     /// Keys of series with an open episode, in the order of their onsets.
     open: Vec<u64>,
+    near: NearMisses,
     feedback: BTreeMap<u64, i8>,
     status: Status,
     scored_since: Option<Timestamp>,
@@ -134,6 +136,7 @@ impl Detector {
             traffic: Traffic::new(),
             budget: Budget::new(),
             open: Vec::new(),
+            near: NearMisses::default(),
             feedback: BTreeMap::new(),
             status: Status::default(),
             scored_since: None,
@@ -146,8 +149,8 @@ impl Detector {
         }
     }
 
-    /// A detector that goes on where another one stopped. What the configuration says of budget and learning
-    /// may differ from then.
+    /// A detector that goes on where another one stopped. What the configuration says of budget, learning and near
+    /// misses may differ from then.
     ///
     /// # Errors
     /// When the snapshot is damaged, of a version that cannot be read, or made under other bounds.
@@ -193,15 +196,8 @@ impl Detector {
 
     /// Everything is over: what is open is reported as it stands.
     pub fn close(&mut self, out: &mut Vec<Report>) {
-        for key in std::mem::take(&mut self.core.open) {
-            if let Some(series) = self.core.table.peek_mut(key)
-                && let Some(episode) = series.episode.take()
-            {
-                out.push(Report::Anomaly(Box::new(episode.report(Phase::Open, &series.labels))));
-            }
-        }
         let rules = self.rules();
-        self.core.traffic.close(&rules, out);
+        self.core.close(&rules, out);
         while let Some(ended) = self.core.sessions.finish() {
             self.session(&ended, out);
         }
@@ -224,13 +220,7 @@ impl Detector {
     /// Whether events are scored and alarms raised, or history is learned from.
     pub fn set_scoring(&mut self, scoring: bool) {
         if scoring != self.scoring {
-            // Episodes of history are nobody's business later.
-            for key in std::mem::take(&mut self.core.open) {
-                if let Some(series) = self.core.table.peek_mut(key) {
-                    series.episode = None;
-                }
-            }
-            self.core.traffic.forget_episodes();
+            self.core.forget_episodes();
         }
         self.scoring = scoring;
     }
@@ -238,6 +228,11 @@ impl Detector {
     /// Another input begins, which need not go on where the one before it stopped.
     pub fn begin_input(&mut self) {
         self.core.traffic.begin();
+    }
+
+    /// As it was configured.
+    pub fn config(&self) -> &Config {
+        &self.config
     }
 
     /// The time of the latest event.
@@ -313,7 +308,13 @@ impl Detector {
         };
         // An answer moves the surprise, and with it where the counterfactual has to come to.
         let target = rules.threshold - answers;
-        let step = rules.decide(episode, labels, &event, pulse, out, |total| {
+        let course = Course {
+            key,
+            labels,
+            episode,
+            pulse,
+        };
+        let step = rules.decide(course, &event, &mut core.near, out, |total| {
             if hits.is_empty() {
                 return row.explain(sample.time, sample.values, total, target);
             }
@@ -381,6 +382,7 @@ impl Detector {
         let Core {
             traffic,
             budget,
+            near,
             feedback,
             status,
             ..
@@ -388,6 +390,7 @@ impl Detector {
         let mut context = Context {
             rules: &rules,
             budget,
+            near,
             answers: &|about| answers(feedback, about),
             alarms: 0,
         };
@@ -503,7 +506,13 @@ impl Detector {
         };
         let text = found.map(|found| core.templates.text(found.index));
         let features = || feature::of_line(Some(level), record.message, record.fields);
-        let step = rules.decide(episode, labels, &event, pulse, out, |total| {
+        let course = Course {
+            key,
+            labels,
+            episode,
+            pulse,
+        };
+        let step = rules.decide(course, &event, &mut core.near, out, |total| {
             if hits.is_empty() {
                 let (kind, mut explanation) = stream.explain(record.level, stats, text, &assessment, total);
                 explanation.features = features();
@@ -552,8 +561,11 @@ impl Detector {
 
     fn rules(&self) -> Rules {
         let alarms_per_day = self.config.false_alarms_per_day.per_day();
+        let threshold = |alarms_per_day| self.core.budget.threshold(alarms_per_day);
+        let near = self.config.near_misses && self.scoring;
         Rules {
-            threshold: self.core.budget.threshold(alarms_per_day),
+            threshold: threshold(alarms_per_day),
+            near: near.then(|| threshold(NEAR_BUDGET * alarms_per_day)),
             alarms_per_day,
             accept_after: self.config.accept_after_minutes.seconds(),
             learning: self.config.learning,
@@ -578,6 +590,7 @@ impl Detector {
         let rules = self.rules();
         self.core.silence(&rules, now, out);
         self.core.end_episodes(&rules, now, out);
+        self.core.near.end(&rules, now, out);
     }
 }
 

@@ -68,6 +68,33 @@ impl Episode {
         episode
     }
 
+    /// A near miss: strange, and below the threshold.
+    pub(crate) fn begin_near(event: &Strange, threshold: f64, kind: Kind, explanation: Explanation) -> Self {
+        Episode {
+            surprise: event.surprise,
+            ..Episode::begin(event, threshold, kind, explanation)
+        }
+    }
+
+    /// Adds an event to a near miss, which is told as it was when it came nearest: the threshold moves, too.
+    pub(crate) fn add_near(
+        &mut self,
+        event: &Strange,
+        threshold: f64,
+        explain: impl FnOnce(f64) -> (Kind, Explanation),
+    ) {
+        self.last = self.last.max(event.time);
+        self.events += 1;
+        if event.surprise - threshold > self.surprise - self.threshold {
+            self.surprise = event.surprise;
+            self.threshold = threshold;
+            self.peak = event.time;
+            self.level = self.level.max(event.level);
+            (self.kind, self.explanation) = explain(event.surprise);
+        }
+        self.severity = self.severity.max(self.judge());
+    }
+
     /// Adds an event. The explanation is made only when the event is the strangest so far, or the farthest above a
     /// hard limit: what a person set must not go unsaid because something else came first.
     pub(crate) fn add(&mut self, event: &Strange, explain: impl FnOnce(f64) -> (Kind, Explanation)) {
@@ -105,6 +132,11 @@ impl Episode {
     /// The greatest surprise so far.
     pub(crate) fn surprise(&self) -> f64 {
         self.surprise
+    }
+
+    /// The time of its last event.
+    pub(crate) fn last_event(&self) -> Timestamp {
+        self.last
     }
 
     pub(crate) fn is_silence(&self) -> bool {

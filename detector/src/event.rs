@@ -69,11 +69,13 @@ pub struct LogRecord<'a> {
 }
 
 /// One HTTP exchange, as an access log tells it. What a log does not tell is `None`.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Request<'a> {
     /// When it ended: a reader adds the duration where the log states when it began.
     pub time: Timestamp,
-    /// Who served it, for example `service=shop`; route, upstream and client come in fields of their own.
+    /// Who served it, for example `service=shop`; route, upstream and client come in fields of their own. Requests that
+    /// are handed on are all of one subject, which is told once and beside them.
+    #[serde(skip)]
     pub subject: Subject<'a>,
     /// For example `GET`.
     pub method: Option<&'a str>,
@@ -131,7 +133,8 @@ impl<'a> Subject<'a> {
 }
 
 /// A finite number: neither NaN nor infinite.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Default, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
 pub struct Finite(f64);
 
 impl Finite {
@@ -143,6 +146,20 @@ impl Finite {
     /// The number.
     pub fn value(self) -> f64 {
         self.0
+    }
+}
+
+impl TryFrom<f64> for Finite {
+    type Error = &'static str;
+
+    fn try_from(value: f64) -> Result<Self, Self::Error> {
+        Finite::new(value).ok_or("a number that is not finite")
+    }
+}
+
+impl From<Finite> for f64 {
+    fn from(value: Finite) -> f64 {
+        value.0
     }
 }
 

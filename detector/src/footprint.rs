@@ -30,6 +30,8 @@ const ANSWER: (u64, u64) = (40, 24);
 const SESSION: (u64, u64) = (2_000, 300);
 const STEP: (u64, u64) = (100, 100);
 const LIMIT: (u64, u64) = (1_000, 100);
+// Labels and an explanation, which a series has as well.
+const NEAR: (u64, u64) = (22_000, 2_000);
 
 /// What a detector with this configuration can need, part by part. It is reached only by traffic that fills every
 /// bound.
@@ -64,6 +66,9 @@ pub fn footprint(config: &Config) -> Vec<Part> {
     ];
     if !config.rules.is_empty() {
         parts.push(part("hard limits", config.rules.len() as u64, LIMIT));
+    }
+    if config.near_misses {
+        parts.push(part("open near misses", crate::near::MOST_NEAR as u64, NEAR));
     }
     parts
 }

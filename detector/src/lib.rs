@@ -15,6 +15,7 @@ mod keys;
 mod limit;
 mod log;
 mod metric;
+mod near;
 mod number;
 mod plain;
 mod request;
@@ -25,11 +26,12 @@ mod threshold;
 mod verdict;
 pub mod wire;
 
-pub use config::{AlarmRate, Bounds, Config, ConfigError, Learning, Minutes, Models};
+pub use config::{AlarmRate, Bounds, Config, ConfigError, Learning, Minutes, Models, parse as parse_document};
 pub use detector::{Detector, Report, Status};
 pub use event::{Event, Finite, Label, Level, LogRecord, Request, Sample, Subject, Timestamp, Value};
 pub use footprint::{Part, footprint};
 pub use limit::HardLimits;
+pub use near::NEAR_BUDGET;
 pub use plain::in_plain_words;
 pub use scorer::{
     Answer, Document, Emit, Input, Interval, Line, OpenError, Problem, Role, RowVerdict, Scorer, SessionVerdict,

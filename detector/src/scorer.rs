@@ -9,7 +9,7 @@ use crate::config::{Config, ConfigError, parse};
 use crate::detector::{Detector, Report, Status};
 use crate::event::Timestamp;
 use crate::snapshot::SnapshotError;
-use crate::verdict::{Anomaly, Fingerprint, Label, State, score};
+use crate::verdict::{Anomaly, Fingerprint, Label, State, Verdict, score};
 use crate::wire::{Format, Reader, Row};
 
 /// One input: how it is read, what it is for and what is written about it.
@@ -210,6 +210,32 @@ pub struct RowVerdict<'a> {
     pub template_id: Option<Fingerprint>,
 }
 
+impl RowVerdict<'_> {
+    /// Of a row of which nothing is said.
+    fn blank(row: u64) -> Self {
+        RowVerdict {
+            row,
+            score: 0.0,
+            surprise: 0.0,
+            anomaly: false,
+            onset: false,
+            template: None,
+            template_id: None,
+        }
+    }
+
+    /// What is written of this verdict; a log line has its template besides.
+    pub fn new(row: u64, verdict: &Verdict) -> Self {
+        RowVerdict {
+            score: verdict.score(),
+            surprise: verdict.surprise,
+            anomaly: verdict.state.is_anomalous(),
+            onset: verdict.state == State::Anomalous { onset: true },
+            ..RowVerdict::blank(row)
+        }
+    }
+}
+
 /// The verdict on a session, as it is written when the session has ended.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
@@ -373,24 +399,13 @@ impl Scorer {
         }
         let number = self.next_row;
         let mut continues = None;
-        let mut line = RowVerdict {
-            row: number,
-            score: 0.0,
-            surprise: 0.0,
-            anomaly: false,
-            onset: false,
-            template: None,
-            template_id: None,
-        };
+        let mut line = RowVerdict::blank(number);
         let mut fingerprint = None;
         match row {
             Row::Event(event) => {
                 let verdict = self.detector.observe(&event, &mut self.reports);
                 self.report(out);
-                line.score = verdict.score();
-                line.surprise = verdict.surprise;
-                line.anomaly = verdict.state.is_anomalous();
-                line.onset = verdict.state == State::Anomalous { onset: true };
+                line = RowVerdict::new(number, &verdict);
                 if let Some((template, id)) = self.detector.template(&verdict) {
                     line.template = Some(Cow::Borrowed(template));
                     line.template_id = Some(Fingerprint(id));

@@ -138,7 +138,7 @@ pub struct Anomaly {
     pub surprise: f64,
     /// The surprise that an event had to reach, from the budget of false alarms.
     pub threshold: f64,
-    /// Whether this is the alarm or the end of the episode.
+    /// Whether this is the alarm, the end of the episode, or what was only nearly one.
     pub phase: Phase,
     /// How long the episode has lasted, from the onset to its last anomalous event, in seconds.
     pub seconds: f64,
@@ -163,6 +163,9 @@ pub enum Phase {
     End,
     /// The input ended while the episode was open.
     Open,
+    /// It is over, and was no alarm: only a budget of false alarms that is up to ten times as large would have raised
+    /// one. Told where the configuration asks for near misses.
+    Near,
 }
 
 /// What kind of thing happened.

@@ -2,6 +2,7 @@
 //! all come here, so that there is one artefact and one way to it.
 
 mod component;
+mod proxy_wasm;
 
 use std::env;
 use std::ffi::OsString;
@@ -28,6 +29,8 @@ pub struct Plugin {
 pub enum Abi {
     /// The component model, with a world that has no imports.
     Component,
+    /// Proxy-Wasm 0.2.1: a core module that imports the calls of the proxy and nothing else.
+    ProxyWasm,
 }
 
 /// The engine that the host carries inside.
@@ -38,16 +41,24 @@ pub const ENGINE: Plugin = Plugin {
     abi: Abi::Component,
 };
 
+/// The module for Envoy.
+pub const ENVOY: Plugin = Plugin {
+    name: "envoy",
+    target: "wasm32-unknown-unknown",
+    features: "+simd128",
+    abi: Abi::ProxyWasm,
+};
+
 /// Every plugin.
-pub const PLUGINS: [Plugin; 1] = [ENGINE];
+pub const PLUGINS: [Plugin; 2] = [ENGINE, ENVOY];
 
 /// What a build leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Artefacts {
-    /// The core module, `watchpost-<name>.core.wasm`.
+    /// The core module as the compiler leaves it, `watchpost-<name>.core.wasm`.
     pub core: PathBuf,
-    /// The component, `watchpost-<name>.wasm`, when that is the plugin's ABI.
-    pub component: Option<PathBuf>,
+    /// What its host loads, `watchpost-<name>.wasm`.
+    pub module: PathBuf,
 }
 
 /// Why there is no artefact.
@@ -78,8 +89,8 @@ pub enum Error {
         /// Why not.
         reason: String,
     },
-    /// The plugin must have no imports, so that it runs everywhere and can reach nothing.
-    #[error("{} imports {}; it must have no imports: look for what uses a clock, randomness or I/O", module.display(), imports.join(", "))]
+    /// The plugin may import nothing but what its ABI names, so that it runs everywhere and can reach nothing else.
+    #[error("{} imports {}, which its host does not have: look for what uses a clock, randomness or I/O", module.display(), imports.join(", "))]
     Imports {
         /// The module or component.
         module: PathBuf,
@@ -129,13 +140,12 @@ pub fn build(plugin: &Plugin, out_dir: &Path) -> Result<Artefacts, Error> {
         .join(format!("watchpost_{}.wasm", plugin.name.replace('-', "_")));
     let core = out_dir.join(format!("watchpost-{}.core.wasm", plugin.name));
     fs::copy(&built, &core).map_err(|source| io_error("copy", &built, source))?;
-    let component = match plugin.abi {
-        Abi::Component => Some(component::encode(
-            &core,
-            &out_dir.join(format!("watchpost-{}.wasm", plugin.name)),
-        )?),
+    let module = out_dir.join(format!("watchpost-{}.wasm", plugin.name));
+    let module = match plugin.abi {
+        Abi::Component => component::encode(&core, &module)?,
+        Abi::ProxyWasm => proxy_wasm::trim(&core, &module)?,
     };
-    Ok(Artefacts { core, component })
+    Ok(Artefacts { core, module })
 }
 
 /// The files and folders that a plugin is made of, for a build script to watch.
@@ -196,19 +206,25 @@ pub fn cargo(root: &Path) -> Command {
     command
 }
 
-/// The compiler's flags for a plugin. Paths of the machine that builds are replaced, so that the same sources
-/// give the same bytes everywhere and a panic's message gives nobody's folders away.
+/// The compiler's flags for a plugin.
 fn rustflags(plugin: &Plugin, root: &Path) -> Vec<String> {
+    let mut flags = remapped(root);
+    if !plugin.features.is_empty() {
+        flags.push("-C".to_owned());
+        flags.push(format!("target-feature={}", plugin.features));
+    }
+    flags
+}
+
+/// The compiler's flags for what leaves this machine. Its paths are replaced, so that the same sources give the same
+/// bytes everywhere and a panic's message gives nobody's folders away.
+pub fn remapped(root: &Path) -> Vec<String> {
     let mut flags = vec![format!("--remap-path-prefix={}=watchpost", root.display())];
     let home = env::var_os("CARGO_HOME")
         .map(PathBuf::from)
         .or_else(|| env::home_dir().map(|home| home.join(".cargo")));
     if let Some(home) = home {
         flags.push(format!("--remap-path-prefix={}=cargo", home.display()));
-    }
-    if !plugin.features.is_empty() {
-        flags.push("-C".to_owned());
-        flags.push(format!("target-feature={}", plugin.features));
     }
     flags
 }

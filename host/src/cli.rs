@@ -7,11 +7,14 @@ mod demo;
 mod document;
 mod engine;
 pub(crate) mod exit;
+mod input;
+mod page;
 mod report;
 mod score;
 mod simulate;
 mod size;
 mod state;
+mod time;
 mod verdicts;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -58,6 +61,7 @@ Exit codes:
 enum Command {
     Demo(demo::Demo),
     Score(score::Score),
+    Report(report::Report),
     Simulate(simulate::Simulate),
     Size(size::Size),
     Config(config::ConfigCommand),
@@ -86,6 +90,7 @@ impl Arguments {
         match self.command {
             Command::Demo(demo) => demo.run(&console),
             Command::Score(score) => score.run(&console),
+            Command::Report(report) => report.run(&console),
             Command::Simulate(simulate) => simulate.run(&console),
             Command::Size(size) => size.run(),
             Command::Config(config) => config.run(),

@@ -2,4 +2,5 @@
 
 pub mod engine;
 pub mod guest;
+pub mod recording;
 pub mod simulate;

@@ -546,3 +546,24 @@ fn the_demonstration_ends_with_what_it_measured() {
     );
     assert_eq!(digest(&whole), digest(&quiet));
 }
+
+#[test]
+fn the_recording_is_shown_like_the_simulated_days() {
+    let whole = run(&["demo", "--recording", "--engine", "native"]);
+    assert!(whole.status.success(), "{}", stderr(&whole));
+    let page = stdout(&whole);
+    for told in [
+        "cart crashes: found by",
+        "the bank's certificate expires: ",
+        "203.0.113.77 scans for paths: ",
+    ] {
+        assert!(page.contains(told), "{page}");
+    }
+    let simulated = run(&["demo", "--quiet", "--engine", "native"]);
+    let names = |output: &Output| -> Vec<String> {
+        let page = stdout(output);
+        let fields = page.lines().last().unwrap().split(' ');
+        fields.step_by(2).map(str::to_owned).collect()
+    };
+    assert_eq!(names(&whole), names(&simulated));
+}

@@ -4,7 +4,8 @@
 //! A shell block is run as a reader would paste it, one command after the other; the blocks of a document share a
 //! temporary folder. A comment says what is out of the ordinary: `# exits with 3`, or `# until Ctrl-C` for a command
 //! that does not end by itself. A block of `text` or `json` right below a shell block shows lines of its output;
-//! a line that is `…` stands for others, and one that ends in `…` for the rest of it.
+//! a line that is `…` stands for others, and one that ends in `…` for the rest of it. The blocks of
+//! `plugins/envoy/README.md` need an Envoy, and are run by `tests/release.rs`.
 
 #![cfg(unix)]
 
@@ -233,7 +234,12 @@ fn guides() -> Vec<Document> {
 }
 
 fn documents() -> Vec<Document> {
-    let others = ["CONTRIBUTING.md", "CHANGELOG.md", "plugins/README.md"];
+    let others = [
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "plugins/README.md",
+        "plugins/envoy/README.md",
+    ];
     let mut documents = guides();
     documents.extend(others.iter().map(|name| Document::open(&root().join(name))));
     documents

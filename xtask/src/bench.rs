@@ -1,5 +1,7 @@
 //! Measures speed, memory and sizes.
 
+pub(crate) mod envoy;
+
 use anyhow::Result;
 
 use crate::process;

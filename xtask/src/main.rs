@@ -7,6 +7,8 @@ mod eval;
 mod fuzz;
 mod process;
 mod python;
+mod release;
+mod record;
 mod test;
 mod wasm;
 
@@ -42,6 +44,8 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         further: Vec<String>,
     },
+    /// Measures what watchpost costs a real Envoy, beside other filters: tables on standard error, JSON on standard output.
+    BenchEnvoy(bench::envoy::Options),
     /// Fuzzes everything that reads bytes from outside, where there is a nightly compiler.
     Fuzz {
         /// The targets, of `tests/fuzz/targets`; all of them without one.
@@ -49,6 +53,19 @@ enum Task {
         /// How long each of them runs.
         #[arg(long, default_value = "60")]
         seconds: u32,
+    },
+    /// Builds what is released: the archive for this machine's target, and the Envoy module as an OCI image.
+    Release,
+    /// Records a real Envoy in front of small services that are made to fail, in real time: 67 minutes, or as the
+    /// schedule says. It needs python3 and openssl.
+    Record {
+        /// What happens when; tests/recording/schedule.json without it, and tests/recording/smoke.json takes three
+        /// minutes.
+        #[arg(long)]
+        schedule: Option<PathBuf>,
+        /// The folder for the result, which must not be there; target/recording without it.
+        #[arg(long)]
+        out: Option<PathBuf>,
     },
     /// Measures detection quality on labelled data that is kept outside of this project.
     Eval {
@@ -67,7 +84,10 @@ fn main() -> Result<()> {
         Task::Wasm => wasm::build(),
         Task::Bless => test::bless(),
         Task::Bench { further } => bench::run(&further),
+        Task::BenchEnvoy(options) => bench::envoy::run(&options),
         Task::Fuzz { targets, seconds } => fuzz::run(&targets, seconds),
+        Task::Release => release::run(),
+        Task::Record { schedule, out } => record::run(schedule, out),
         Task::Eval { data, further } => eval::run(&data, &further),
     }
 }

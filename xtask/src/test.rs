@@ -5,7 +5,7 @@ use std::process::Command;
 
 use anyhow::{Result, bail};
 
-use crate::{envoy, process, python, wasm};
+use crate::{envoy, process, python, release, wasm};
 
 /// What runs natively. The engine is a guest and is tested in wasm by the cases. What builds things stays out
 /// too: it turns on features of shared crates, for which Cargo would compile wasmtime once more than
@@ -31,8 +31,12 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
         )?;
     }
     wasm::build()?;
+    // What is tested of a release is how it is packed, so the program in it is the one that the tests are built with.
+    process::run(tests().arg("--no-run"))?;
+    let packed = process::target().join("test-release");
+    release::pack(&process::target().join("debug").join("watchpost"), &packed)?;
     let mut tests = tests();
-    tests.args(filter);
+    tests.env("WATCHPOST_RELEASE", packed).args(filter);
     if process::exists("python3") {
         tests
             .env("WATCHPOST_ENVOY", envoy::binary()?)
@@ -42,6 +46,7 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
         not_run.push("the plugin in a real Envoy, which comes from Python's package index: there is no python3");
     }
     process::run(&mut tests)?;
+    process::run(process::cargo().args(["test", "--package", "xtask"]).args(filter))?;
     if filter.is_some() {
         return Ok(());
     }

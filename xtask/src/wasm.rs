@@ -20,7 +20,7 @@ pub(crate) fn build() -> Result<()> {
     for plugin in &PLUGINS {
         let built = watchpost_guests::build(plugin, &folder)?;
         print_size(&built.core)?;
-        built.component.as_deref().map_or(Ok(()), print_size)?;
+        print_size(&built.module)?;
     }
     Ok(())
 }

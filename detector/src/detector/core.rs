@@ -1,7 +1,7 @@
 //! What concerns all series of a detector at once: what a decision means for the rest, silence, and episodes that end.
 
 use super::{Core, Report};
-use crate::decide::{Rules, Step};
+use crate::decide::{Course, Rules, Step};
 use crate::episode::{Episode, Strange};
 use crate::event::Timestamp;
 use crate::series::Series;
@@ -61,11 +61,7 @@ impl Core {
                 continue;
             }
             let surprise = pulse.surprise(quiet);
-            if !rules.scoring || surprise < rules.threshold {
-                continue;
-            }
-            pulse.silent = true;
-            if episode.is_some() {
+            if !rules.scoring {
                 continue;
             }
             let event = Strange {
@@ -75,6 +71,24 @@ impl Core {
                 level: None,
                 above_limit: None,
             };
+            if surprise < rules.threshold {
+                if episode.is_none() {
+                    let usual = pulse.usual();
+                    let explain = |total| (Kind::Silence, Explanation::silence(total, quiet, usual));
+                    let course = Course {
+                        key,
+                        labels,
+                        episode,
+                        pulse,
+                    };
+                    self.near.look(rules, &course, &event, out, explain);
+                }
+                continue;
+            }
+            pulse.silent = true;
+            if episode.is_some() {
+                continue;
+            }
             let begun = Episode::begin(
                 &event,
                 rules.threshold,
@@ -83,10 +97,35 @@ impl Core {
             );
             out.push(Report::Anomaly(Box::new(begun.report(Phase::Onset, labels))));
             *episode = Some(Box::new(begun));
+            self.near.forget(key);
             self.open.push(key);
             self.status.alarms += 1;
             self.budget.alarm();
         }
+    }
+
+    /// Everything is over: what is open is reported as it stands.
+    pub(super) fn close(&mut self, rules: &Rules, out: &mut Vec<Report>) {
+        for key in std::mem::take(&mut self.open) {
+            if let Some(series) = self.table.peek_mut(key)
+                && let Some(episode) = series.episode.take()
+            {
+                out.push(Report::Anomaly(Box::new(episode.report(Phase::Open, &series.labels))));
+            }
+        }
+        self.traffic.close(rules, out);
+        self.near.close(rules, out);
+    }
+
+    /// Episodes of history are nobody's business later.
+    pub(super) fn forget_episodes(&mut self) {
+        for key in std::mem::take(&mut self.open) {
+            if let Some(series) = self.table.peek_mut(key) {
+                series.episode = None;
+            }
+        }
+        self.traffic.forget_episodes();
+        self.near.clear();
     }
 
     pub(super) fn end_episodes(&mut self, rules: &Rules, now: Timestamp, out: &mut Vec<Report>) {

@@ -7,6 +7,7 @@ use super::table::Entry;
 use super::traffic::{ASSUMED_ERRORS, Context, Route, Traffic};
 use super::window::Ring;
 use crate::config::Learning;
+use crate::decide::Course;
 use crate::detector::Report;
 use crate::episode::{HYSTERESIS, Strange};
 use crate::event::Timestamp;
@@ -250,11 +251,16 @@ impl Traffic {
             labels.push(("client".to_owned(), client.address.clone()));
             client.pulse.event(end);
             let threshold = context.rules.threshold;
-            let step = context
-                .rules
-                .decide(&mut client.episode, &labels, &event, &mut client.pulse, out, |total| {
-                    scan.map_or_else(nothing, |scan| scan.explain(total, threshold))
-                });
+            let course = Course {
+                key: client.key,
+                labels: &labels,
+                episode: &mut client.episode,
+                pulse: &mut client.pulse,
+            };
+            let near = &mut *context.near;
+            let step = context.rules.decide(course, &event, near, out, |total| {
+                scan.map_or_else(nothing, |scan| scan.explain(total, threshold))
+            });
             if step.charged {
                 context.budget.alarm();
             }
@@ -439,15 +445,11 @@ fn decide(
     }
     node.pulse.event(end);
     let usual = node.usual_rate();
-    let step = {
-        let Node {
-            episode, labels, pulse, ..
-        } = &mut *node;
-        context.rules.decide(episode, labels, &event, pulse, out, |total| {
-            let reference = route.as_deref().map(|route| &route.duration);
-            strongest.map_or_else(nothing, |(evidence, _)| evidence.explain(total, reference, usual))
-        })
-    };
+    let near = &mut *context.near;
+    let step = context.rules.decide(node.course(), &event, near, out, |total| {
+        let reference = route.as_deref().map(|route| &route.duration);
+        strongest.map_or_else(nothing, |(evidence, _)| evidence.explain(total, reference, usual))
+    });
     if surprise >= context.rules.threshold - 2.0 * HYSTERESIS && context.rules.learning != Learning::Open {
         node.guard();
     }

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::evidence::{Evidence, Family};
 use super::tail::{Rate, of_gamma, of_normal};
 use super::window::{Ring, Slot, Sums};
+use crate::decide::Course;
 use crate::episode::Episode;
 use crate::number::Bounded;
 use crate::series::Pulse;
@@ -161,6 +162,16 @@ impl Node {
             family: None,
             strange: false,
             seen_soon: false,
+        }
+    }
+
+    /// What is decided on.
+    pub(super) fn course(&mut self) -> Course<'_> {
+        Course {
+            key: self.key,
+            labels: &self.labels,
+            episode: &mut self.episode,
+            pulse: &mut self.pulse,
         }
     }
 

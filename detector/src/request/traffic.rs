@@ -15,6 +15,7 @@ use crate::detector::Report;
 use crate::episode::Strange;
 use crate::event::{Finite, Request, Timestamp};
 use crate::limit::{self, Hit};
+use crate::near::NearMisses;
 use crate::number::Bounded;
 use crate::series::{WRONG_CLOCK, labels_of, shortened};
 use crate::threshold::{Budget, of_sum};
@@ -65,6 +66,7 @@ pub(super) struct Site {
 pub(crate) struct Context<'a> {
     pub(crate) rules: &'a Rules,
     pub(crate) budget: &'a mut Budget,
+    pub(crate) near: &'a mut NearMisses,
     /// What people said of a fingerprint, in decades.
     pub(crate) answers: &'a dyn Fn(Fingerprint) -> f64,
     /// How many alarms were raised.
@@ -381,10 +383,8 @@ impl Traffic {
             level: None,
             above_limit: limit::farthest(hits),
         };
-        let Node {
-            episode, labels, pulse, ..
-        } = node;
-        let step = context.rules.decide(episode, labels, &event, pulse, out, |total| {
+        let near = &mut *context.near;
+        let step = context.rules.decide(node.course(), &event, near, out, |total| {
             limit::explain(hits, total, true, None)
         });
         context.alarms += u64::from(step.opened && context.rules.scoring);

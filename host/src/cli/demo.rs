@@ -1,7 +1,8 @@
-//! `watchpost demo`: a simulated shop, scored as a user's own data would be, and judged by what is known to have
-//! gone wrong in it.
+//! `watchpost demo`: a simulated shop, or a recorded one, scored as a user's own data would be, and judged by what is
+//! known to have gone wrong in it.
 
 mod judgement;
+mod source;
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -10,41 +11,51 @@ use clap::Args;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use watchpost::engine::Engine;
-use watchpost::simulate::{Plan, Simulation, Truth};
+use watchpost::recording;
+use watchpost::simulate::{Plan, Truth};
 use watchpost_detector::wire::Format;
 use watchpost_detector::{Anomaly, Document, Emit, Input, Phase, Role};
 
 use super::console::Console;
 use super::engine::EngineOptions;
 use super::exit::Exit;
-use super::report::{self, Output, words};
+use super::page::{self, Output, words};
 use super::verdicts::{self, Episodes, Said};
-use judgement::Judgement;
+use judgement::{Fault, Judgement};
+use source::{Shop, Source, recorded};
 
 /// Shows what Watchpost does, on two days of a small simulated web shop in which three things go wrong.
 ///
 /// The first day is history: it is learned from and not scored. On the second, a service leaks memory, a route slows
 /// down and a payment service loses its acquirer, among deployments and campaigns that are harmless.
+///
+/// With `--recording` it shows what real services behind a real Envoy sent in 66 minutes, while they were made to fail in
+/// ten ways; the first twenty minutes are history.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   watchpost demo
   watchpost demo --quiet
   watchpost demo --output json
+  watchpost demo --recording
 
 The last line holds what was measured:
   found              incidents with an alarm between their start and their end, on a subject
                      at fault or on one that depends on it, of all incidents
-  false_alarms       alarms of the second day that are not within an incident, or 30 minutes
-                     after it, on one of its subjects
+  false_alarms       alarms on what was scored that are not within an incident, or 30 minutes
+                     after it (10 in the recording), on one of its subjects
   lead_time          the median, over the incidents found, of the time from the first alarm to
                      the impact; negative after it, `-` when none was found
-  events_per_second  events of both days by the seconds that the engine took for them
+  events_per_second  events, history included, by the seconds that the engine took for them
   guest_memory       the wasm guest's memory at the end; `-` for the native engine
-  sha256             of the verdicts on the second day, byte for byte; the same everywhere")]
+  sha256             of the verdicts on what was scored, byte for byte; the same everywhere")]
 pub(crate) struct Demo {
     #[command(flatten)]
     engine: EngineOptions,
+
+    /// Shows a recording of real services behind a real Envoy instead of the simulated days.
+    #[arg(long)]
+    recording: bool,
 
     /// How episodes are printed: a `table` or one `json` object at the end, or `ndjson`, each alarm when it is raised.
     #[arg(long, value_name = "FORM", default_value = "table")]
@@ -53,30 +64,45 @@ pub(crate) struct Demo {
 
 impl Demo {
     pub(crate) fn run(&self, console: &Console) -> anyhow::Result<Exit> {
-        let plan = Plan::demo();
-        let truth = Truth::of(&plan);
+        if self.recording {
+            let truth = recording::Truth::built_in()?;
+            self.show(recorded(&truth)?, &truth.incidents, "the recording", console)
+        } else {
+            let plan = Plan::demo();
+            let truth = Truth::of(&plan);
+            self.show(Shop::new(plan), &truth.incidents, "two days", console)
+        }
+    }
+
+    fn show(
+        &self,
+        source: impl Source,
+        incidents: &[impl Fault],
+        what: &str,
+        console: &Console,
+    ) -> anyhow::Result<Exit> {
         let engine = self.engine.open(&Document::default(), None)?;
-        let console = console.with_steps(100, "two days");
-        let mut day = Show::new(engine, self.output == Output::Ndjson && !console.is_quiet());
-        day.play(plan, &console)?;
+        let console = console.with_steps(100, what);
+        let mut show = Show::new(engine, self.output == Output::Ndjson && !console.is_quiet());
+        show.play(source, &console)?;
         console.bar().finish_and_clear();
-        let judgement = Judgement::of(&truth.incidents, &day.onsets);
-        let measured = day.measured(&judgement);
-        self.print(day.episodes, &judgement, &measured, console.is_quiet())?;
+        let judgement = Judgement::of(incidents, &show.onsets);
+        let measured = show.measured(&judgement);
+        self.print(show.episodes, &judgement, &measured, console.is_quiet())?;
         Ok(Exit::Fine)
     }
 
     fn print(
         &self,
         episodes: Episodes,
-        judgement: &Judgement<'_>,
+        judgement: &Judgement<'_, impl Fault>,
         measured: &Measured,
         is_quiet: bool,
     ) -> anyhow::Result<()> {
         #[derive(Serialize)]
-        struct Report<'a> {
+        struct Report<'a, F> {
             episodes: Vec<Anomaly>,
-            incidents: &'a [judgement::Finding<'a>],
+            incidents: &'a [judgement::Finding<'a, F>],
             measured: &'a Measured,
         }
         let mut page = Vec::new();
@@ -85,7 +111,7 @@ impl Demo {
             Output::Table => {
                 let episodes = episodes.into_sorted();
                 if !episodes.is_empty() {
-                    report::print_table(&episodes, &[], None)?;
+                    page::print_table(&episodes, &[], None)?;
                     writeln!(page)?;
                 }
                 writeln!(page, "{judgement}\n{measured}")?;
@@ -111,7 +137,7 @@ impl Demo {
     }
 }
 
-/// The two days, as they pass.
+/// What is shown, as it passes.
 struct Show {
     engine: Engine,
     /// Whether alarms are printed when they are raised.
@@ -123,8 +149,6 @@ struct Show {
     spent: Duration,
     written: Vec<u8>,
 }
-
-const DAY: i64 = 86_400;
 
 impl Show {
     fn new(engine: Engine, prints_onsets: bool) -> Show {
@@ -140,9 +164,7 @@ impl Show {
         }
     }
 
-    fn play(&mut self, plan: Plan, console: &Console) -> anyhow::Result<()> {
-        let tuesday = plan.start + DAY;
-        let mut shop = Simulation::new(plan);
+    fn play(&mut self, mut source: impl Source, console: &Console) -> anyhow::Result<()> {
         let history = Input {
             role: Role::WarmUp,
             ..Input::new(Format::Ndjson)
@@ -155,18 +177,18 @@ impl Show {
         self.engine.begin(&history)?;
         let mut is_history = true;
         loop {
-            if is_history && shop.now() >= tuesday {
+            if is_history && !source.is_history() {
                 self.ask(Engine::finish)?;
                 self.engine.begin(&scored)?;
                 is_history = false;
             }
             bytes.clear();
-            if !shop.tick(&mut bytes) {
+            if !source.next(&mut bytes)? {
                 break;
             }
             self.events += bytes.iter().filter(|&&byte| byte == b'\n').count() as u64;
             self.ask(|engine, written| engine.push(&bytes, written))?;
-            console.bar().set_position((shop.progress() * 100.0) as u64);
+            console.bar().set_position((source.progress() * 100.0) as u64);
         }
         self.ask(Engine::finish)?;
         self.ask(Engine::close)?;
@@ -196,7 +218,7 @@ impl Show {
                     self.episodes.report(*anomaly);
                 }
                 Said::Problem(problem) => {
-                    anyhow::bail!("the simulation wrote an event that cannot be read: {}", problem.message)
+                    anyhow::bail!("there is an event that cannot be read: {}", problem.message)
                 }
                 Said::Note(..) => {}
             }
@@ -204,7 +226,7 @@ impl Show {
         Ok(())
     }
 
-    fn measured(&self, judgement: &Judgement<'_>) -> Measured {
+    fn measured(&self, judgement: &Judgement<'_, impl Fault>) -> Measured {
         Measured {
             incidents: judgement.findings.len(),
             found: judgement.found(),

@@ -1,9 +1,6 @@
 //! `watchpost score`: reads files or a stream, and says what is strange in them.
 
-mod paths;
 mod run;
-mod sniff;
-mod source;
 
 use std::io::{IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -18,10 +15,10 @@ use super::console::Console;
 use super::document;
 use super::engine::EngineOptions;
 use super::exit::{Exit, Usage, is_closed_pipe};
-use super::report::Output;
+use super::input::{self, Source};
+use super::page::Output;
 use super::state;
 use run::{Passed, Run};
-use source::Source;
 
 /// Scores metrics, requests and log lines from files or a stream, and prints the episodes in which they are strange.
 ///
@@ -170,7 +167,7 @@ impl Score {
             ..Input::new(Format::Text)
         };
         let mut run = Run::new(engine, &console, self.passed(), template, sources.len())?;
-        let read = source::read(sources, self.input.format(), console.bar(), |message| run.hear(message));
+        let read = input::read(sources, self.input.format(), console.bar(), |message| run.hear(message));
         match read {
             Ok(()) => self.conclude(run, &document),
             // The reader has all it wanted, as `head` does, and gets no summary of what it did not.
@@ -228,27 +225,7 @@ impl Score {
     fn sources(&self, console: &Console) -> anyhow::Result<Vec<Source>> {
         let stdin = [PathBuf::from("-")];
         let files = if self.files.is_empty() { &stdin[..] } else { &self.files };
-        let mut sources = Vec::new();
-        for (given, role) in [(&*self.warm_up, Role::WarmUp), (files, Role::Score)] {
-            let found = paths::find(given)?;
-            for log in &found.reordered {
-                console.note(format_args!("{log}: its parts are read oldest first"));
-            }
-            let (lost, skipped): (Vec<_>, Vec<_>) = found.skipped.into_iter().partition(|skipped| skipped.is_lost);
-            if !skipped.is_empty() {
-                console.note(paths::told(&skipped));
-            }
-            if !lost.is_empty() {
-                console.problem(paths::told(&lost));
-            }
-            sources.extend(found.files.iter().map(|path| Source::new(path, role)));
-        }
-        if sources.iter().filter(|source| source.is_stdin()).count() > 1 {
-            let message = "standard input can be read only once; name a file for the history or for the input";
-            return Err(Usage(message.to_owned()).into());
-        }
-        sources.iter().try_for_each(Source::check)?;
-        Ok(sources)
+        input::find(&[(&*self.warm_up, Role::WarmUp), (files, Role::Score)], console)
     }
 }
 
@@ -259,7 +236,7 @@ fn interval(text: &str) -> Result<Interval, String> {
     Interval::try_from(seconds)
 }
 
-fn alarm_rate(text: &str) -> Result<AlarmRate, String> {
+pub(super) fn alarm_rate(text: &str) -> Result<AlarmRate, String> {
     let rate: f64 = text
         .parse()
         .map_err(|_| "give a number of alarms a day, for example 0.1".to_owned())?;

@@ -16,8 +16,9 @@ use watchpost::simulate::{Batch, Draw, Kind, Labels, Plan, Stream, TICK};
 
 use super::console::Console;
 use super::exit::{Exit, Usage, is_closed_pipe};
-use super::report::words;
-use options::{FormatName, Frequency, Span, Start, StreamName};
+use super::page::words;
+use super::time::Span;
+use options::{FormatName, Frequency, Start, StreamName};
 use pace::Pace;
 
 /// Writes what a small simulated web shop sends, with incidents whose truth is known: to try a detector, a pipeline

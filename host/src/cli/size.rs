@@ -10,7 +10,7 @@ use watchpost_detector::{Part, footprint};
 
 use super::document;
 use super::exit::Exit;
-use super::report::words;
+use super::page::words;
 
 /// Prints how much memory a detector can need under a configuration, in ordinary use and at most.
 #[derive(Debug, Args)]

@@ -64,6 +64,10 @@ impl Episodes {
     /// The end of an episode takes the place of its onset, which tells less. An onset that nothing follows (the
     /// engine was stopped) stays, as an episode that is still open.
     pub(crate) fn report(&mut self, mut anomaly: Anomaly) {
+        // What was no alarm is no episode either.
+        if anomaly.phase == Phase::Near {
+            return;
+        }
         if anomaly.phase == Phase::Onset {
             anomaly.phase = Phase::Open;
         }

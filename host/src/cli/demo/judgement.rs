@@ -4,24 +4,35 @@
 use std::fmt;
 
 use serde::Serialize;
-use watchpost::simulate::{Incident, Subject};
+use watchpost::{recording, simulate};
 use watchpost_detector::{Anomaly, Timestamp};
 
-use crate::cli::report::words;
+use crate::cli::page::words;
 
-/// So long after the end of an incident its traces are not false alarms: queues drain, and caches fill again.
-const AFTERMATH: i64 = 30 * 60;
+/// Something that went wrong, in the simulation or in earnest. Times are unix seconds.
+pub(super) trait Fault: fmt::Debug + Serialize {
+    /// So many seconds after its end its traces are not false alarms: queues drain, and caches fill again.
+    const AFTERMATH: i64;
+
+    fn name(&self) -> &str;
+    fn start(&self) -> i64;
+    fn impact(&self) -> i64;
+    fn end(&self) -> i64;
+
+    /// Whether an alarm is about a subject that it touches: the one at fault, or one that depends on it.
+    fn concerns(&self, alarm: &Anomaly) -> bool;
+}
 
 #[derive(Debug)]
-pub(super) struct Judgement<'a> {
-    pub(super) findings: Vec<Finding<'a>>,
+pub(super) struct Judgement<'a, F> {
+    pub(super) findings: Vec<Finding<'a, F>>,
     pub(super) false_alarms: Vec<&'a Anomaly>,
 }
 
 /// An incident, and the first alarm that it raised.
 #[derive(Debug, Serialize)]
-pub(super) struct Finding<'a> {
-    incident: &'a Incident,
+pub(super) struct Finding<'a, F> {
+    incident: &'a F,
     alarm: Option<&'a Anomaly>,
     /// From the start of the incident to the alarm.
     seconds_after_start: Option<f64>,
@@ -29,14 +40,14 @@ pub(super) struct Finding<'a> {
     seconds_before_impact: Option<f64>,
 }
 
-impl<'a> Judgement<'a> {
-    /// Judges the alarms of the scored day.
-    pub(super) fn of(incidents: &'a [Incident], onsets: &'a [Anomaly]) -> Judgement<'a> {
-        let within = |alarm: &Anomaly, incident: &Incident, grace: i64| {
+impl<'a, F: Fault> Judgement<'a, F> {
+    /// Judges the alarms of what was scored.
+    pub(super) fn of(incidents: &'a [F], onsets: &'a [Anomaly]) -> Judgement<'a, F> {
+        let within = |alarm: &Anomaly, incident: &F, grace: i64| {
             let time = alarm.timestamp;
-            time >= Timestamp::from_seconds(incident.start)
-                && time <= Timestamp::from_seconds(incident.end + grace)
-                && concerns(incident, alarm)
+            time >= Timestamp::from_seconds(incident.start())
+                && time <= Timestamp::from_seconds(incident.end() + grace)
+                && incident.concerns(alarm)
         };
         let findings = incidents.iter().map(|incident| {
             let alarms = onsets.iter().filter(|alarm| within(alarm, incident, 0));
@@ -45,12 +56,12 @@ impl<'a> Judgement<'a> {
                 incident,
                 alarm,
                 seconds_after_start: alarm
-                    .map(|alarm| alarm.timestamp.seconds_since(Timestamp::from_seconds(incident.start))),
+                    .map(|alarm| alarm.timestamp.seconds_since(Timestamp::from_seconds(incident.start()))),
                 seconds_before_impact: alarm
-                    .map(|alarm| Timestamp::from_seconds(incident.impact).seconds_since(alarm.timestamp)),
+                    .map(|alarm| Timestamp::from_seconds(incident.impact()).seconds_since(alarm.timestamp)),
             }
         });
-        let is_false = |alarm: &&Anomaly| !incidents.iter().any(|incident| within(alarm, incident, AFTERMATH));
+        let is_false = |alarm: &&Anomaly| !incidents.iter().any(|incident| within(alarm, incident, F::AFTERMATH));
         Judgement {
             findings: findings.collect(),
             false_alarms: onsets.iter().filter(is_false).collect(),
@@ -75,19 +86,64 @@ impl<'a> Judgement<'a> {
     }
 }
 
-/// Whether an alarm is about a subject that the incident touches: the one at fault, or one that depends on it.
-fn concerns(incident: &Incident, alarm: &Anomaly) -> bool {
-    let label = |name: &str| alarm.subject.get(name).map(String::as_str);
-    let is = |subject: &Subject| label("service") == Some(subject.service) && label("route") == subject.route;
-    incident.at_fault.iter().chain(&incident.affected).any(is)
+impl Fault for simulate::Incident {
+    const AFTERMATH: i64 = 30 * 60;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn start(&self) -> i64 {
+        self.start
+    }
+
+    fn impact(&self) -> i64 {
+        self.impact
+    }
+
+    fn end(&self) -> i64 {
+        self.end
+    }
+
+    fn concerns(&self, alarm: &Anomaly) -> bool {
+        let label = |name: &str| alarm.subject.get(name).map(String::as_str);
+        let is =
+            |subject: &simulate::Subject| label("service") == Some(subject.service) && label("route") == subject.route;
+        self.at_fault.iter().chain(&self.affected).any(is)
+    }
 }
 
-impl fmt::Display for Judgement<'_> {
+impl Fault for recording::Incident {
+    /// As long as the windows in which requests are judged.
+    const AFTERMATH: i64 = 10 * 60;
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn start(&self) -> i64 {
+        self.start
+    }
+
+    fn impact(&self) -> i64 {
+        self.impact
+    }
+
+    fn end(&self) -> i64 {
+        self.end
+    }
+
+    fn concerns(&self, alarm: &Anomaly) -> bool {
+        self.touches(&alarm.subject)
+    }
+}
+
+impl<F: Fault> fmt::Display for Judgement<'_, F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "What went wrong, and when it was noticed:")?;
         for finding in &self.findings {
-            let start = words::moment(Timestamp::from_seconds(finding.incident.start));
-            write!(f, "  {start}  {}: ", finding.incident.name)?;
+            let start = words::moment(Timestamp::from_seconds(finding.incident.start()));
+            write!(f, "  {start}  {}: ", finding.incident.name())?;
             match (
                 finding.alarm,
                 finding.seconds_after_start,
@@ -121,7 +177,7 @@ impl fmt::Display for Judgement<'_> {
 
 #[cfg(test)]
 mod tests {
-    use watchpost::simulate::{Plan, Truth};
+    use watchpost::simulate::{Plan, Subject, Truth};
 
     use super::*;
 
@@ -168,6 +224,27 @@ mod tests {
         assert_eq!(times, [onsets[0].timestamp, onsets[3].timestamp, onsets[5].timestamp]);
         let told = judgement.to_string();
         assert!(told.contains("10m after it began") && told.contains("missed"), "{told}");
+    }
+
+    #[test]
+    fn alarms_on_recorded_requests_count_by_upstream_route_and_client() {
+        let truth = recording::Truth::built_in().unwrap();
+        let of_kind = |kind: &str| truth.incidents.iter().find(|incident| incident.kind == kind).unwrap();
+        let (scan, crash) = (of_kind("path_scan"), of_kind("crash"));
+        let named = |incident: &recording::Incident, labels: serde_json::Value| {
+            let mut alarm = alarm(incident.start + 5, &Truth::of(&Plan::demo()).incidents[0].at_fault[0]);
+            alarm.subject = serde_json::from_value(labels).unwrap();
+            incident.concerns(&alarm)
+        };
+        assert!(named(scan, serde_json::json!({"client": scan.client})));
+        assert!(!named(scan, serde_json::json!({"client": "198.18.0.1"})));
+        assert!(!named(crash, serde_json::json!({"client": scan.client})));
+        assert!(named(
+            crash,
+            serde_json::json!({"upstream": "cart", "route": "cart-add", "method": "POST"})
+        ));
+        assert!(named(crash, serde_json::json!({"service": "cart"})));
+        assert!(!named(crash, serde_json::json!({"upstream": "reviews"})));
     }
 
     #[test]

@@ -8,11 +8,10 @@ use watchpost::engine::Engine;
 use watchpost_detector::wire::Format;
 use watchpost_detector::{Anomaly, Document, Input, Phase, Problem, Role, SessionVerdict, Status};
 
-use super::sniff;
-use super::source::Message;
 use crate::cli::console::Console;
 use crate::cli::exit::{Exit, Usage};
-use crate::cli::report::{self, Output, words};
+use crate::cli::input::{self, Message};
+use crate::cli::page::{self, Output, words};
 use crate::cli::verdicts::{self, Episodes, Said};
 
 /// Which of the engine's lines are passed on to standard output as soon as they are written.
@@ -20,7 +19,7 @@ use crate::cli::verdicts::{self, Episodes, Said};
 pub(super) enum Passed {
     /// Those about rows and sessions.
     Verdicts,
-    /// The alarms.
+    /// The alarms, and the near misses where they are asked for.
     Onsets,
     Nothing,
 }
@@ -115,7 +114,7 @@ impl<'a> Run<'a> {
                     bad_rows: 0,
                 });
                 match note {
-                    Some(note) if note == sniff::BY_NAME => self.found(&format!("read as {}: {note}", name(format))),
+                    Some(note) if note == input::BY_NAME => self.found(&format!("read as {}: {note}", name(format))),
                     Some(note) => self.found(note),
                     None => {}
                 }
@@ -190,7 +189,7 @@ impl<'a> Run<'a> {
         if status.alarms == 0 {
             // A table says so itself, on standard output.
             if form != Some(Output::Table) && self.sessions.is_empty() && !self.has_read_nothing(status) {
-                self.console.summary(report::nothing_found(status));
+                self.console.summary(page::nothing_found(status));
             }
             return;
         }
@@ -220,7 +219,7 @@ impl<'a> Run<'a> {
         match form {
             Some(Output::Table) => {
                 let status = status.filter(|status| !self.has_read_nothing(status));
-                report::print_table(&episodes, &self.sessions, status)
+                page::print_table(&episodes, &self.sessions, status)
             }
             Some(Output::Json) => {
                 let mut text = serde_json::to_vec_pretty(&Report {
@@ -297,7 +296,7 @@ impl<'a> Run<'a> {
                     }
                 }
                 Said::Anomaly(line, anomaly) => {
-                    if self.passed == Passed::Onsets && anomaly.phase == Phase::Onset {
+                    if self.passed == Passed::Onsets && matches!(anomaly.phase, Phase::Onset | Phase::Near) {
                         passed.extend_from_slice(line);
                     }
                     self.episodes.report(*anomaly);

@@ -5,6 +5,8 @@ use std::str::FromStr;
 use clap::ValueEnum;
 use watchpost::simulate::{Content, Kind, LogForm, MetricForm, RequestForm};
 
+use crate::cli::time::instant;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(super) enum StreamName {
     /// A line for each request, as the proxy of every service writes it when the request ends.
@@ -136,64 +138,6 @@ impl FromStr for Frequency {
     }
 }
 
-/// A length of time above nothing, in whole seconds.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Span(i64);
-
-impl Span {
-    pub(super) fn hours(hours: i64) -> Self {
-        Span(hours * 3600)
-    }
-
-    pub(super) fn days(days: i64) -> Self {
-        Span(days * 86_400)
-    }
-
-    pub(super) fn seconds(self) -> i64 {
-        self.0
-    }
-}
-
-/// Ten years.
-const LONGEST: i64 = 3_660 * 86_400;
-
-impl FromStr for Span {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        let mut rest = text.trim();
-        let mut seconds: i64 = 0;
-        while !rest.is_empty() {
-            let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
-            let (amount, after) = rest.split_at(digits);
-            let unit = match after.bytes().next() {
-                Some(b's') => 1,
-                Some(b'm') => 60,
-                Some(b'h') => 3600,
-                Some(b'd') => 86_400,
-                Some(b'w') => 604_800,
-                _ => return Err(Self::advice()),
-            };
-            let amount: i64 = amount.parse().map_err(|_| Self::advice())?;
-            seconds = amount
-                .checked_mul(unit)
-                .and_then(|part| part.checked_add(seconds))
-                .ok_or_else(Self::advice)?;
-            rest = after[1..].trim_start();
-        }
-        match seconds {
-            1..=LONGEST => Ok(Span(seconds)),
-            _ => Err(Self::advice()),
-        }
-    }
-}
-
-impl Span {
-    fn advice() -> String {
-        "give a span above 0 and up to ten years, for example 6h, 30m or 1d12h".to_owned()
-    }
-}
-
 /// When a stream begins.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Start {
@@ -221,11 +165,8 @@ impl FromStr for Start {
         if text == "now" {
             return Ok(Start::Now);
         }
-        let utc = jiff::tz::TimeZone::UTC;
-        let zoned = text.parse::<jiff::Timestamp>().ok();
-        let plain = || text.parse::<jiff::civil::DateTime>().ok()?.to_zoned(utc).ok();
-        let time = zoned.or_else(|| plain().map(|zoned| zoned.timestamp()));
-        time.map(jiff::Timestamp::as_second)
+        instant(text)
+            .map(jiff::Timestamp::as_second)
             .filter(|seconds| YEARS.contains(seconds))
             .map(Start::At)
             .ok_or_else(|| "give a time from 1970 to 2200 such as 2026-11-20T09:00:00Z, or now".to_owned())
@@ -240,25 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn spans_and_frequencies_are_read_and_refused() {
-        let span = |text: &str| text.parse::<Span>().ok().map(Span::seconds);
-        assert_eq!(span("6h"), Some(21_600));
-        assert_eq!(span("1d12h"), Some(129_600));
-        assert_eq!(span("1h 30m"), Some(5_400));
-        for text in [
-            "",
-            "0",
-            "0h",
-            "6",
-            "h",
-            "-1h",
-            "6ä",
-            "1y",
-            "99999999999999999999d",
-            "9999999w",
-        ] {
-            assert_eq!(span(text), None, "{text}");
-        }
+    fn frequencies_are_read_and_refused() {
         let often = |text: &str| text.parse::<Frequency>().ok().map(Frequency::per_day);
         assert_eq!(
             (often("12"), often("12/day"), often("0.5/hour")),
