@@ -262,6 +262,10 @@ impl Watch {
         };
         let onset = anomaly.phase == Phase::Onset;
         host::log(if onset { LogLevel::Warn } else { LogLevel::Info }, &json);
+        if anomaly.phase == Phase::Near {
+            // For whoever thinks about the budget, and for nobody else.
+            return;
+        }
         let open = self.open.len();
         self.open.follow(anomaly);
         self.metrics.add(Of::OpenEpisodes, self.open.len() as i64 - open as i64);
