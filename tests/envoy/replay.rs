@@ -4,10 +4,13 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use watchpost_detector::{
     Config, Detector, Event, Finite, Label, Report, Request, RowVerdict, State, Subject, Timestamp,
 };
 
+use super::admin;
 use super::bootstrap::{LISTENER, Listener, Plugin, answered, bootstrap, cluster, route};
 use super::lines::{Entry, Seen, journals, lines, verdicts};
 use super::live::{check, run};
@@ -118,6 +121,63 @@ async fn a_replay_of_odd_requests_gives_the_same_verdicts() {
     );
     assert_eq!(clients[2], Some("2001:db8::1"));
     assert_eq!(compare(&log, None).0, 9);
+}
+
+/// What clients send that mean harm, or are broken.
+const BROKEN: &[&[u8]] = &[
+    b"GET /cart/1 HTTP/1.0\r\n\r\n",
+    b"GET /cart/1 HTTP/1.1\r\n\r\n",
+    b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    b"nonsense\r\n\r\n",
+    b"CONNECT shop:443 HTTP/1.1\r\nhost: shop:443\r\n\r\n",
+    b"OPTIONS * HTTP/1.1\r\nhost: shop\r\n\r\n",
+    b"GET http://elsewhere/cart/1 HTTP/1.1\r\nhost: shop\r\n\r\n",
+    b"HEAD /cart/1 HTTP/1.1\r\nhost: shop\r\n\r\n",
+    b"MADEUPMETHOD /cart/1 HTTP/1.1\r\nhost: shop\r\n\r\n",
+    b"POST /cart/1 HTTP/1.1\r\nhost: shop\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\nend: 1\r\n\r\n",
+    b"POST /cart/1 HTTP/1.1\r\nhost: shop\r\ncontent-length: 9\r\n\r\nabc",
+    b"POST /cart/1 HTTP/1.1\r\nhost: shop\r\ncontent-length: 3\r\nexpect: 100-continue\r\n\r\nabc",
+    b"GET /cart/1 HTTP/1.1\r\nhost: shop\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n",
+    b"GET /cart/1 HTTP/1.1\r\nhost: shop\r\nx-bytes: \xff\xfe\x80\r\n\r\n",
+    b"GET /cart/1 HTTP/1.1\r\nhost: \xff\r\nx-forwarded-for: not an address\r\n\r\n",
+    b"GET /%2e%2e/%2f/..;/%c0%af?%00#x HTTP/1.1\r\nhost: shop\r\nx-forwarded-for: ::1, [::1]:9, 1.2.3\r\n\r\n",
+    b"GET /a HTTP/1.1\r\nhost: shop\r\n\r\nGET /b HTTP/1.1\r\nhost: shop\r\n\r\nGET /cart/1 HTTP/1.1\r\nhost: shop\r\n\r\n",
+    b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\x00\x00\x00\x04\x00\x00\x00\x00\x00\x00\x00\x01\x01\x04\x00\x00\x00\x01\x82\x84\x87",
+];
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn broken_requests_do_no_harm() {
+    let upstream = Upstream::start(7).await;
+    let module = module();
+    let document = json!({
+        "envoy": {"service": SERVICE, "journal": true, "response_header": "x-watchpost"},
+    });
+    let listener =
+        Listener::new(vec![route("cart", "orders")]).with_filter(&Plugin::new("watchpost", &module, &document));
+    let config = bootstrap(&[listener], &[cluster("orders", upstream.address)], &[]);
+    let envoy = Envoy::start(folder(), &config, 2).await;
+    let client = envoy.client(LISTENER).await;
+    for bytes in BROKEN {
+        let mut stream = TcpStream::connect(client.address).await.expect("Envoy listens");
+        stream.write_all(bytes).await.expect("Envoy reads");
+        // It answers or closes, or waits for more; then this end closes.
+        let mut answer = [0; 1024];
+        let _ = tokio::time::timeout(Duration::from_millis(300), stream.read(&mut answer)).await;
+    }
+    let beats = async || admin::metrics(envoy.admin()).await.sum("watchpost_heartbeat", &[]);
+    let before = beats().await;
+    until("all three VMs are alive", async || {
+        (beats().await >= before + 9.0).then_some(())
+    })
+    .await;
+    let answer = client.get("/cart/1", None).await.expect("Envoy answers");
+    assert_eq!((answer.status, answer.headers.contains_key("x-watchpost")), (200, true));
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let metrics = admin::metrics(envoy.admin()).await;
+    assert_eq!(metrics.sum("watchpost_errors", &[]), 0.0);
+    let (exchanges, _) = compare(&envoy.log(), None);
+    println!("{} broken requests made {exchanges} exchanges", BROKEN.len());
+    assert_eq!(metrics.sum("watchpost_requests", &[]), exchanges as f64);
 }
 
 /// Replays all journals of a log, and compares what was said of every exchange and all verdicts; says how many of
