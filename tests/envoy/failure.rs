@@ -190,8 +190,8 @@ async fn reload_means_that_it_goes_on_from_the_last_checkpoint() {
 
 /// What fails before the response is out costs that one request, whatever the policy.
 #[tokio::test(flavor = "multi_thread", worker_threads = 1)]
-async fn a_trap_on_the_way_in_costs_one_request() {
-    let doomed = Doomed::start("proxy_on_request_headers", 5, "FAIL_OPEN").await;
+async fn a_trap_before_the_response_costs_one_request() {
+    let doomed = Doomed::start("proxy_on_response_headers", 5, "FAIL_OPEN").await;
     assert_eq!(
         doomed.ask(10, AT_ONCE).await,
         [200, 200, 200, 200, 503, 200, 200, 200, 200, 200]

@@ -32,6 +32,23 @@ async fn a_replay_of_what_the_workers_saw_gives_the_same_verdicts() {
     let (exchanges, alarms) = compare(&run.log, Some(&run.snapshot));
     assert_eq!(exchanges, run.accesses.len(), "the journal has every request once");
     assert!(alarms >= Fault::ALL.len());
+    // The access log prints what the journal has, to the byte.
+    let lines = lines(&run.log);
+    let entries = journals(&lines).into_values().flat_map(|(_, entries)| entries);
+    let mut said: Vec<&str> = entries
+        .filter_map(|entry| match entry {
+            Entry::Exchange(_, verdict) => Some(verdict),
+            Entry::Tick(_) => None,
+        })
+        .collect();
+    let mut printed: Vec<&str> = run
+        .accesses
+        .iter()
+        .filter_map(|access| access["verdict"].as_str())
+        .collect();
+    said.sort_unstable();
+    printed.sort_unstable();
+    assert_eq!(said, printed);
 }
 
 /// What is odd about requests does not get lost on the way: how they failed, who went away, what is not plain text.
