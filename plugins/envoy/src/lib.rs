@@ -173,7 +173,7 @@ impl RootContext for Root {
 
     /// The access logger has no other context than this.
     fn on_log(&mut self) {
-        self.watch(|watch| watch.exchange(None));
+        self.watch(|watch| watch.exchange(host::now(), None));
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -214,8 +214,8 @@ impl HttpContext for Stream {
             .as_ref()
             .and_then(|shared| shared.watch.try_borrow_mut().ok())
         {
-            let nanos = host::now().saturating_sub(self.began);
-            watch.exchange(Some(nanos));
+            let now = host::now();
+            watch.exchange(now, Some(now.saturating_sub(self.began)));
         }
     }
 }

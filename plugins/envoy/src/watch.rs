@@ -157,10 +157,11 @@ impl Watch {
     }
 
     /// An exchange is over: it is scored, or handed on. `nanos` is how long it took, where the caller knows.
-    pub(crate) fn exchange(&mut self, nanos: Option<i64>) {
+    pub(crate) fn exchange(&mut self, now: i64, nanos: Option<i64>) {
         let exchange = Exchange::read(self.settings.route, nanos, &mut self.clusters);
-        let time = Timestamp::from_nanos(host::now());
-        let service = self.settings.service.clone();
+        let time = Timestamp::from_nanos(now);
+        // Out of the settings for as long as it is borrowed, and back.
+        let service = self.settings.service.take();
         let mut labels = label(service.as_deref());
         let subject = Subject::new(labels.as_mut_slice());
         let request = exchange.request(time, subject, self.settings.route);
@@ -176,6 +177,8 @@ impl Watch {
                 }
             }
         }
+        drop(labels);
+        self.settings.service = service;
     }
 
     /// What the response header says, before the exchange is over: what is known of its named route and its upstream.
