@@ -74,6 +74,8 @@ fn trimmed(bytes: &[u8]) -> Result<(Vec<u8>, Vec<String>), wasmparser::BinaryRea
                     }
                 }
             }
+            // The names of functions are a tenth of the bytes, and nobody reads them in a proxy.
+            Payload::CustomSection(_) => continue,
             _ => {}
         }
         if let Some((id, range)) = payload.as_section() {

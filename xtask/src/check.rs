@@ -24,6 +24,9 @@ pub(crate) fn run() -> Result<()> {
         // Tests of a plugin, if there are any, do not run in wasm without a host.
         lint(&["--target", plugin.target, "--package", &package], &[])?;
     }
+    for package in ["watchpost-empty-filter", "watchpost-hostcalls"] {
+        lint(&["--target", watchpost_guests::ENVOY.target, "--package", package], &[])?;
+    }
     dependencies()
 }
 

@@ -7,8 +7,8 @@ mod eval;
 mod fuzz;
 mod process;
 mod python;
-mod release;
 mod record;
+mod release;
 mod test;
 mod wasm;
 

@@ -41,7 +41,13 @@ impl Clusters {
             }
         } else if self.0.len() < Self::MOST {
             let name = name.to_owned();
-            self.0.insert(route.into(), Cluster { name, ..Cluster::default() });
+            self.0.insert(
+                route.into(),
+                Cluster {
+                    name,
+                    ..Cluster::default()
+                },
+            );
         }
     }
 }

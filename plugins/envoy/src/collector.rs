@@ -114,7 +114,13 @@ impl Collector {
             ("user-agent", concat!("watchpost/", env!("CARGO_PKG_VERSION"))),
         ];
         let timeout = Duration::from_secs(u64::from(self.settings.timeout_seconds.0));
-        match dispatch_http_call(&self.settings.cluster, headers, Some(body.as_bytes()), Vec::new(), timeout) {
+        match dispatch_http_call(
+            &self.settings.cluster,
+            headers,
+            Some(body.as_bytes()),
+            Vec::new(),
+            timeout,
+        ) {
             Ok(token) => self.under_way = Some((token, count)),
             Err(_) => self.failed(count, metrics),
         }

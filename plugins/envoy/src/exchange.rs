@@ -58,7 +58,11 @@ impl Exchange {
             host::headers(MapType::HttpRequestHeaders).map(Asked::Headers)
         };
         // Where a request failed, the question is with whom.
-        let known = if failed || name.is_empty() { None } else { clusters.known(name) };
+        let known = if failed || name.is_empty() {
+            None
+        } else {
+            clusters.known(name)
+        };
         let upstream = known.unwrap_or_else(|| {
             let asked = host::property("xds\0cluster_name").unwrap_or_default();
             let cluster = text_of(&asked).to_owned();

@@ -128,12 +128,8 @@ mod abi {
             data: *mut *mut u8,
             size: *mut usize,
         ) -> u32;
-        pub(super) fn proxy_set_property(
-            path: *const u8,
-            path_size: usize,
-            value: *const u8,
-            value_size: usize,
-        ) -> u32;
+        pub(super) fn proxy_set_property(path: *const u8, path_size: usize, value: *const u8, value_size: usize)
+        -> u32;
         pub(super) fn proxy_get_shared_data(
             key: *const u8,
             key_size: usize,
@@ -219,9 +215,7 @@ pub(crate) fn header(of: MapType, name: &str) -> Result<Bytes, Refused> {
 
 pub(crate) fn set_header(of: MapType, name: &str, value: &str) -> Result<(), Refused> {
     // SAFETY: the pointers and the sizes are those of strings.
-    answered(unsafe {
-        abi::proxy_replace_header_map_value(of, name.as_ptr(), name.len(), value.as_ptr(), value.len())
-    })
+    answered(unsafe { abi::proxy_replace_header_map_value(of, name.as_ptr(), name.len(), value.as_ptr(), value.len()) })
 }
 
 /// A property by its path, whose parts are separated by zero bytes.

@@ -72,7 +72,11 @@ impl Root {
         } else {
             return Err(NO_TEXT.to_owned());
         };
-        let part = |name| host::property(name).map(|bytes| host::text_of(&bytes).to_owned()).unwrap_or_default();
+        let part = |name| {
+            host::property(name)
+                .map(|bytes| host::text_of(&bytes).to_owned())
+                .unwrap_or_default()
+        };
         let settings = &document.envoy;
         let vm = part("plugin_vm_id");
         if let Some(to) = settings.forward_to.as_ref().filter(|to| **to != vm) {
@@ -82,7 +86,12 @@ impl Root {
             ));
         }
         let service = settings.service.as_deref().unwrap_or_default();
-        let name = format!("{}.{}.{:?}.{service}", part("plugin_name"), part("plugin_root_id"), settings.mode);
+        let name = format!(
+            "{}.{}.{:?}.{service}",
+            part("plugin_name"),
+            part("plugin_root_id"),
+            settings.mode
+        );
         if settings.mode == Mode::Service {
             host::register_queue(batch::QUEUE)
                 .map_err(|error| format!("the queue of the service cannot be registered: {error}"))?;
@@ -114,7 +123,11 @@ impl Root {
 
     /// Calls the instance. It is never entered twice: what it asks Envoy for does not come back to it.
     fn watch(&self, call: impl FnOnce(&mut Watch)) {
-        if let Some(mut watch) = self.instance.as_ref().and_then(|shared| shared.watch.try_borrow_mut().ok()) {
+        if let Some(mut watch) = self
+            .instance
+            .as_ref()
+            .and_then(|shared| shared.watch.try_borrow_mut().ok())
+        {
             call(&mut watch);
         }
     }
@@ -145,7 +158,11 @@ impl RootContext for Root {
     }
 
     fn on_tick(&mut self) {
-        if self.instance.as_ref().is_some_and(|shared| shared.root.get() == self.id) {
+        if self
+            .instance
+            .as_ref()
+            .is_some_and(|shared| shared.root.get() == self.id)
+        {
             self.watch(Watch::tick);
         }
     }
@@ -156,7 +173,7 @@ impl RootContext for Root {
 
     /// The access logger has no other context than this.
     fn on_log(&mut self) {
-        self.watch(|watch| watch.exchange(None));
+        self.watch(|watch| watch.exchange(host::now(), None));
     }
 
     fn get_type(&self) -> Option<ContextType> {
@@ -192,9 +209,13 @@ impl HttpContext for Stream {
     }
 
     fn on_log(&mut self) {
-        if let Some(mut watch) = self.instance.as_ref().and_then(|shared| shared.watch.try_borrow_mut().ok()) {
-            let nanos = host::now().saturating_sub(self.began);
-            watch.exchange(Some(nanos));
+        if let Some(mut watch) = self
+            .instance
+            .as_ref()
+            .and_then(|shared| shared.watch.try_borrow_mut().ok())
+        {
+            let now = host::now();
+            watch.exchange(now, Some(now.saturating_sub(self.began)));
         }
     }
 }

@@ -46,7 +46,10 @@ impl Lines {
         }
         // Writing to a string cannot fail.
         let _ = write!(self.line, "{{\"row\":{row}{}", kept.rest);
-        let score = kept.rest.strip_prefix(",\"score\":").and_then(|rest| rest.split(',').next());
+        let score = kept
+            .rest
+            .strip_prefix(",\"score\":")
+            .and_then(|rest| rest.split(',').next());
         (&self.line, score.unwrap_or("0"))
     }
 }

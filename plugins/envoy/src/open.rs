@@ -80,7 +80,8 @@ impl Open {
             return None;
         }
         let path = request.path.map(|path| path.split(['?', '#']).next().unwrap_or(path));
-        let fits = |wanted: &Option<String>, has: Option<&str>| wanted.as_deref().is_none_or(|wanted| has == Some(wanted));
+        let fits =
+            |wanted: &Option<String>, has: Option<&str>| wanted.as_deref().is_none_or(|wanted| has == Some(wanted));
         self.0
             .values()
             .filter(|episode| {
@@ -97,16 +98,26 @@ impl Open {
     }
 }
 
-/// Whether a path is of a route such as `/orders/{id}`: segments with a placeholder take anything.
+/// Whether a path is of a route such as `/orders/{id}`.
 fn is_of(path: &str, route: &str) -> bool {
-    let segments = |text: &str| -> Vec<String> {
-        let parts = text.split('/').filter(|part| !part.is_empty());
-        parts.map(str::to_owned).collect()
-    };
-    let (path, route) = (segments(path), segments(route));
-    path.len() == route.len()
-        && path
-            .iter()
-            .zip(&route)
-            .all(|(part, wanted)| wanted.contains("{id}") || wanted == "*" || part == wanted)
+    let mut parts = path.split('/').filter(|part| !part.is_empty());
+    let mut wanted = route.split('/').filter(|part| !part.is_empty());
+    loop {
+        match (parts.next(), wanted.next()) {
+            (None, None) => return true,
+            (Some(part), Some(wanted)) if fits(part, wanted) => {}
+            _ => return false,
+        }
+    }
+}
+
+/// A placeholder takes anything; what is written around it has to be there.
+fn fits(part: &str, wanted: &str) -> bool {
+    match wanted.split_once("{id}") {
+        Some((before, after)) => {
+            let after = after.rsplit("{id}").next().unwrap_or(after);
+            part.strip_prefix(before).is_some_and(|rest| rest.ends_with(after))
+        }
+        None => wanted == "*" || part == wanted,
+    }
 }

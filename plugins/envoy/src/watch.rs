@@ -12,9 +12,9 @@ use crate::clusters::Clusters;
 use crate::collector::Collector;
 use crate::exchange::{Exchange, UNNAMED};
 use crate::host::{self, Refused};
+use crate::lines::Lines;
 use crate::metrics::{Metrics, Of};
 use crate::open::Open;
-use crate::lines::Lines;
 use crate::settings::{Document, Fetched, Mode, Settings, WarmStart};
 
 /// Time between two ticks, in milliseconds.
@@ -77,7 +77,10 @@ enum Journal<'a> {
 impl Watch {
     /// An instance as it is configured, with the state of the one before it, if there was one.
     pub(crate) fn open(document: Document, name: String, vm: u32, before: Option<&mut Watch>) -> Result<Self, String> {
-        let Document { detector: config, envoy: settings } = document;
+        let Document {
+            detector: config,
+            envoy: settings,
+        } = document;
         let mut metrics = Metrics::default();
         metrics.add(Of::Heartbeat, 1);
         let mut fetch = None;
@@ -91,7 +94,10 @@ impl Watch {
                 silent: 0,
             }
         } else {
-            let kept = before.as_deref().and_then(Watch::state).or_else(|| checkpoint::load(&name));
+            let kept = before
+                .as_deref()
+                .and_then(Watch::state)
+                .or_else(|| checkpoint::load(&name));
             let mut detector = None;
             if let Some((episodes, snapshot)) = kept {
                 match Detector::restore(config.clone(), &snapshot) {
@@ -111,7 +117,7 @@ impl Watch {
                     Some(WarmStart::Given(snapshot)) => {
                         let restored = Detector::restore(config.clone(), snapshot)
                             .map_err(|error| format!("configuration: field `envoy.warm_start.snapshot`: {error}"))?;
-                        detector = Some(restored);
+                        detector = Some(of_history(restored));
                     }
                     Some(WarmStart::Fetched(from)) => fetch = Some((from.clone(), None)),
                     None => {}
@@ -151,10 +157,11 @@ impl Watch {
     }
 
     /// An exchange is over: it is scored, or handed on. `nanos` is how long it took, where the caller knows.
-    pub(crate) fn exchange(&mut self, nanos: Option<i64>) {
+    pub(crate) fn exchange(&mut self, now: i64, nanos: Option<i64>) {
         let exchange = Exchange::read(self.settings.route, nanos, &mut self.clusters);
-        let time = Timestamp::from_nanos(host::now());
-        let service = self.settings.service.clone();
+        let time = Timestamp::from_nanos(now);
+        // Out of the settings for as long as it is borrowed, and back.
+        let service = self.settings.service.take();
         let mut labels = label(service.as_deref());
         let subject = Subject::new(labels.as_mut_slice());
         let request = exchange.request(time, subject, self.settings.route);
@@ -170,6 +177,8 @@ impl Watch {
                 }
             }
         }
+        drop(labels);
+        self.settings.service = service;
     }
 
     /// What the response header says, before the exchange is over: what is known of its named route and its upstream.
@@ -196,14 +205,23 @@ impl Watch {
                 let words = serde_json::to_string(&(episode.kind, episode.severity)).unwrap_or_default();
                 let mut words = words.split('"').skip(1).step_by(2);
                 let (kind, severity) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
-                format!("anomalous; kind={kind}; severity={severity}; surprise={:.1}", episode.surprise)
+                format!(
+                    "anomalous; kind={kind}; severity={severity}; surprise={:.1}",
+                    episode.surprise
+                )
             }
             None => "normal".to_owned(),
         }
     }
 
     fn score(&mut self, request: &Request<'_>, service: Option<&str>) {
-        let Judge::Here { detector, reports, row, asleep } = &mut self.judge else {
+        let Judge::Here {
+            detector,
+            reports,
+            row,
+            asleep,
+        } = &mut self.judge
+        else {
             return;
         };
         let verdict = detector.observe(&Event::Request(*request), reports);
@@ -220,7 +238,14 @@ impl Watch {
         }
         if self.settings.journal {
             let verdict = &RowVerdict::new(number, &verdict);
-            journal(self.vm, &Journal::Exchange { service, exchange: request, verdict });
+            journal(
+                self.vm,
+                &Journal::Exchange {
+                    service,
+                    exchange: request,
+                    verdict,
+                },
+            );
         }
         self.report();
     }
@@ -262,6 +287,10 @@ impl Watch {
         };
         let onset = anomaly.phase == Phase::Onset;
         host::log(if onset { LogLevel::Warn } else { LogLevel::Info }, &json);
+        if anomaly.phase == Phase::Near {
+            // For whoever thinks about the budget, and for nobody else.
+            return;
+        }
         let open = self.open.len();
         self.open.follow(anomaly);
         self.metrics.add(Of::OpenEpisodes, self.open.len() as i64 - open as i64);
@@ -291,8 +320,17 @@ impl Watch {
         self.metrics.add(Of::Heartbeat, 1);
         let now = host::now();
         match &mut self.judge {
-            Judge::Here { detector, reports, asleep, .. } => {
-                let late = if self.settings.mode == Mode::Service { BATCHES_TAKE } else { 0 };
+            Judge::Here {
+                detector,
+                reports,
+                asleep,
+                ..
+            } => {
+                let late = if self.settings.mode == Mode::Service {
+                    BATCHES_TAKE
+                } else {
+                    0
+                };
                 let time = Timestamp::from_nanos(now.saturating_sub(late));
                 if !*asleep {
                     detector.tick(time, reports);
@@ -404,18 +442,27 @@ impl Watch {
             return;
         };
         self.fetch = None;
-        let Judge::Here { detector, row, asleep, .. } = &mut self.judge else {
+        let Judge::Here {
+            detector, row, asleep, ..
+        } = &mut self.judge
+        else {
             return;
         };
         match Detector::restore(detector.config().clone(), &bytes) {
             Ok(restored) => {
-                **detector = restored;
+                **detector = of_history(restored);
                 detector.begin_input();
                 *row = detector.status().events;
                 *asleep = true;
-                say(LogLevel::Info, &format!("warm start with a state of {} bytes", bytes.len()));
+                say(
+                    LogLevel::Info,
+                    &format!("warm start with a state of {} bytes", bytes.len()),
+                );
             }
-            Err(error) => say(LogLevel::Warn, &format!("the state that was fetched is not used: {error}")),
+            Err(error) => say(
+                LogLevel::Warn,
+                &format!("the state that was fetched is not used: {error}"),
+            ),
         }
     }
 
@@ -448,6 +495,13 @@ impl Watch {
     }
 }
 
+/// A detector that has learned somewhere else: what was wrong there is nobody's business here.
+fn of_history(mut detector: Detector) -> Detector {
+    detector.set_scoring(false);
+    detector.set_scoring(true);
+    detector
+}
+
 /// What a worker knows of the service, from what it was told and how long ago.
 fn service_of(told: Option<u32>, silent: u32) -> Service {
     match told {
@@ -463,7 +517,10 @@ pub(crate) fn say(level: LogLevel, message: &str) {
 }
 
 fn label(service: Option<&str>) -> Vec<Label<'_>> {
-    service.map(|value| Label { name: "service", value }).into_iter().collect()
+    service
+        .map(|value| Label { name: "service", value })
+        .into_iter()
+        .collect()
 }
 
 fn journal(vm: u32, line: &Journal<'_>) {

@@ -12,7 +12,7 @@ use super::pinned::Core;
 use super::server::{Server, Start};
 
 /// How often the sequences of the guest have their turn. A turn of all of them is some 10,000 requests.
-const TURNS: usize = 16;
+const TURNS: usize = 10;
 
 /// A sequence of calls at the end of a proxied request, as the guest `hostcalls` measures it.
 #[derive(Debug, Deserialize, Serialize)]

@@ -19,6 +19,8 @@ use super::server::{Server, Start};
 pub(crate) struct Starting {
     pub(crate) lane: Lane,
     pub(crate) milliseconds: Spread,
+    /// What all cores together had to do until then.
+    pub(crate) cpu_milliseconds: Spread,
 }
 
 /// Memory of an Envoy, in bytes.
@@ -53,20 +55,22 @@ const WARM_UP_SECONDS: u32 = 5;
 
 /// Starts Envoys, in turns.
 pub(crate) fn start(bench: &Bench, rounds: u32) -> Result<Vec<Starting>> {
-    let mut times: Vec<Vec<f64>> = vec![Vec::new(); LANES.len()];
+    let mut times: Vec<[Vec<f64>; 2]> = vec![Default::default(); LANES.len()];
     for round in 0..rounds {
         eprintln!("bench-envoy: start, round {} of {rounds}", round + 1);
-        for (lane, times) in LANES.into_iter().zip(&mut times) {
-            let server = launch(bench, lane, 1)?;
-            times.push(server.start.as_secs_f64() * 1e3);
+        for (lane, [wall, cpu]) in LANES.into_iter().zip(&mut times) {
+            let server = launch(bench, lane, 1, Core::Any)?;
+            wall.push(server.start.as_secs_f64() * 1e3);
+            cpu.push(server.cpu()?.as_secs_f64() * 1e3);
         }
     }
     Ok(LANES
         .into_iter()
         .zip(times)
-        .map(|(lane, times)| Starting {
+        .map(|(lane, [wall, cpu])| Starting {
             lane,
-            milliseconds: Spread::of(times),
+            milliseconds: Spread::of(wall),
+            cpu_milliseconds: Spread::of(cpu),
         })
         .collect())
 }
@@ -79,7 +83,7 @@ pub(crate) fn memory(bench: &Bench, requests: u64) -> Result<Vec<Memory>> {
                 "bench-envoy: memory, {}, {workers} workers, {requests} requests",
                 lane.name()
             );
-            let server = launch(bench, lane, workers)?;
+            let server = launch(bench, lane, workers, Core::Measured)?;
             let ready = server.memory()?;
             let first = bench.load.send(server.listener, WARM_UP_SECONDS, Pace::Closed)?;
             let warm = server.memory()?;
@@ -111,7 +115,7 @@ pub(crate) fn memory(bench: &Bench, requests: u64) -> Result<Vec<Memory>> {
 }
 
 /// An Envoy that answers itself, since what is behind it does not matter here.
-fn launch(bench: &Bench, lane: Lane, workers: u32) -> Result<Server> {
+fn launch(bench: &Bench, lane: Lane, workers: u32, core: Core) -> Result<Server> {
     let nothing = SocketAddr::from((Ipv4Addr::LOCALHOST, 9));
     let name = format!("keeping-{}", lane.file());
     let start = Start {
@@ -119,7 +123,7 @@ fn launch(bench: &Bench, lane: Lane, workers: u32) -> Result<Server> {
         folder: &bench.folder,
         name: &name,
         workers,
-        core: Core::Measured,
+        core,
         trace: false,
     };
     Server::start(&start, &lane.config(&bench.modules, Case::Direct, nothing))

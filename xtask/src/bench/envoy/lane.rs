@@ -44,7 +44,8 @@ pub(crate) struct Modules {
     pub(crate) hostcalls: PathBuf,
 }
 
-const SERVICE: &str = "watchpost-service";
+/// What the VMs are called. The service and the workers that forward to it share their data by this name.
+const VM: &str = "watchpost";
 
 impl Lane {
     pub(crate) const COMPARED: [Lane; 9] = [
@@ -86,7 +87,7 @@ impl Lane {
         let mut config = bootstrap(&manager);
         config["static_resources"]["clusters"] = json!([cluster("orders", upstream), cluster("catalogue", upstream)]);
         if matches!(self, Lane::AccessLoggerToService | Lane::FilterToService) {
-            let plugin = plugin(&modules.watchpost, SERVICE, &json!({"envoy": {"mode": "service"}}));
+            let plugin = plugin(&modules.watchpost, "service", &json!({"envoy": {"mode": "service"}}));
             config["bootstrap_extensions"] = json!([{
                 "name": "envoy.bootstrap.wasm",
                 "typed_config": {
@@ -106,10 +107,7 @@ impl Lane {
             Lane::LuaFilter => vec![lua_filter()],
             Lane::Filter | Lane::FilterInJsonAccessLog => vec![wasm_filter(&modules.watchpost, &json!({"envoy": {}}))],
             Lane::FilterToService => {
-                vec![wasm_filter(
-                    &modules.watchpost,
-                    &json!({"envoy": {"forward_to": SERVICE}}),
-                )]
+                vec![wasm_filter(&modules.watchpost, &json!({"envoy": {"forward_to": VM}}))]
             }
             Lane::NoFilter | Lane::JsonAccessLog | Lane::AccessLogger | Lane::AccessLoggerToService => Vec::new(),
         }
@@ -128,7 +126,7 @@ impl Lane {
                 )]
             }
             Lane::AccessLoggerToService => {
-                let document = json!({"envoy": {"mode": "access-logger", "forward_to": SERVICE}});
+                let document = json!({"envoy": {"mode": "access-logger", "forward_to": VM}});
                 vec![wasm_log(&modules.watchpost, &document)]
             }
             Lane::NoFilter
@@ -237,7 +235,7 @@ fn plugin(module: &Path, name: &str, document: &Value) -> Value {
         "name": name,
         "root_id": name,
         "vm_config": {
-            "vm_id": name,
+            "vm_id": VM,
             "runtime": "envoy.wasm.runtime.v8",
             "code": {"local": {"filename": module}},
         },
@@ -254,7 +252,7 @@ fn wasm_filter(module: &Path, document: &Value) -> Value {
         "name": "wasm",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.filters.http.wasm.v3.Wasm",
-            "config": plugin(module, "watchpost", document),
+            "config": plugin(module, "worker", document),
         },
     })
 }
@@ -264,7 +262,7 @@ fn wasm_log(module: &Path, document: &Value) -> Value {
         "name": "wasm",
         "typed_config": {
             "@type": "type.googleapis.com/envoy.extensions.access_loggers.wasm.v3.WasmAccessLog",
-            "config": plugin(module, "watchpost", document),
+            "config": plugin(module, "worker", document),
         },
     })
 }

@@ -14,6 +14,8 @@ pub(crate) enum Core {
     Measured,
     /// All others.
     Others,
+    /// Whichever is free.
+    Any,
 }
 
 /// A command that stays on its cores, where there are two and `taskset` is installed.
@@ -24,6 +26,7 @@ pub(crate) fn pinned(program: &Path, core: Core) -> Command {
     let list = match core {
         Core::Measured => "0".to_owned(),
         Core::Others => format!("1-{}", cores - 1),
+        Core::Any => return Command::new(program),
     };
     let mut command = Command::new("taskset");
     command.args(["--cpu-list", &list]).arg(program);

@@ -8,7 +8,7 @@ use anyhow::Result;
 use serde::Serialize;
 
 use super::calls::{Cost, Passing};
-use super::figures::{Size, number};
+use super::figures::{Size, Spread, number};
 use super::keeping::{Memory, Starting};
 use super::lane::Case;
 use super::overhead::Overhead;
@@ -108,10 +108,15 @@ impl Display for Report {
             }
         }
         if !self.start.is_empty() {
-            writeln!(f, "\n{:<38} {:>22}", "start until ready", "ms (min … max)")?;
-            for Starting { lane, milliseconds } in &self.start {
-                let (median, min, max) = (milliseconds.median, milliseconds.min, milliseconds.max);
-                writeln!(f, "{:<38} {median:>7.0} ({min:.0} … {max:.0})", lane.name())?;
+            writeln!(
+                f,
+                "\n{:<38} {:>22} {:>22}",
+                "start until ready", "ms (min … max)", "CPU ms (min … max)"
+            )?;
+            let spread = |of: &Spread| format!("{:.0} ({:.0} … {:.0})", of.median, of.min, of.max);
+            for row in &self.start {
+                let (wall, cpu) = (spread(&row.milliseconds), spread(&row.cpu_milliseconds));
+                writeln!(f, "{:<38} {wall:>22} {cpu:>22}", row.lane.name())?;
             }
         }
         if !self.memory.is_empty() {
