@@ -80,7 +80,7 @@ impl Open {
             return None;
         }
         let path = request.path.map(|path| path.split(['?', '#']).next().unwrap_or(path));
-        let fits =
+        let same =
             |wanted: &Option<String>, has: Option<&str>| wanted.as_deref().is_none_or(|wanted| has == Some(wanted));
         self.0
             .values()
@@ -90,9 +90,9 @@ impl Open {
                     None => path.is_some_and(|path| is_of(path, route)),
                 });
                 route
-                    && fits(&episode.method, request.method)
-                    && fits(&episode.upstream, request.upstream)
-                    && fits(&episode.client, request.client)
+                    && (request.method.is_none() || same(&episode.method, request.method))
+                    && same(&episode.upstream, request.upstream)
+                    && same(&episode.client, request.client)
             })
             .max_by(|a, b| a.surprise.total_cmp(&b.surprise))
     }
