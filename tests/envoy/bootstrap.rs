@@ -161,12 +161,12 @@ pub(super) fn stats_tags() -> Vec<Value> {
         .collect()
 }
 
-/// A route by the beginning of a path, `/name/`, to a cluster that has a second to answer.
+/// A route by the beginning of a path, `/name/`, to a cluster that has two seconds to answer.
 pub(super) fn route(name: &str, cluster: &str) -> Value {
     json!({
         "name": name,
         "match": {"prefix": format!("/{name}/")},
-        "route": {"cluster": cluster, "timeout": "1s"},
+        "route": {"cluster": cluster, "timeout": "2s"},
     })
 }
 
