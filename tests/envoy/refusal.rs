@@ -40,7 +40,7 @@ const BAD: &[(&str, &[&str])] = &[
     ("{\"envoy\": {\"warm_start\": {}}}", &["warm_start", "snapshot"]),
     (
         "{\"envoy\": {\"warm_start\": {\"snapshot\": \"%%%\"}}}",
-        &["warm_start", "base64"],
+        &["warm_start", "is not base64"],
     ),
     (
         "{\"envoy\": {\"warm_start\": {\"snapshot\": \"bm90aGluZw==\"}}}",
