@@ -250,20 +250,16 @@ impl Watch {
         self.report();
     }
 
-    /// The filter state of a request that the service scores: what is known of where it belongs.
-    fn tell_shown(&mut self, request: &Request<'_>) {
-        match self.open.matching(request) {
-            Some(episode) => {
-                let line = serde_json::to_string(&episode.shown()).unwrap_or_default();
-                let score = watchpost_detector::score(episode.surprise).to_string();
-                let _ = host::set_property("watchpost", line.as_bytes());
-                let _ = host::set_property("watchpost.score", score.as_bytes());
-            }
-            None => {
-                let _ = host::set_property("watchpost", b"{\"anomaly\":false}");
-                let _ = host::set_property("watchpost.score", b"0");
-            }
-        }
+    /// The filter state of a request that the service scores: which open episode it belongs to. One that belongs to none
+    /// has no state, which is most of them, and costs nothing.
+    fn tell_shown(&self, request: &Request<'_>) {
+        let Some(episode) = self.open.matching(request) else {
+            return;
+        };
+        let line = serde_json::to_string(&episode.shown()).unwrap_or_default();
+        let score = watchpost_detector::score(episode.surprise).to_string();
+        let _ = host::set_property("watchpost", line.as_bytes());
+        let _ = host::set_property("watchpost.score", score.as_bytes());
     }
 
     /// Hands out what the detector has reported.
