@@ -103,13 +103,20 @@ pub(super) fn check(run: &Run) {
     );
 }
 
-/// The access log has a verdict on every request of a route, and those of the faults are anomalous.
+/// The access log has a verdict on every request, and those of the faults are anomalous. What a service tells is about
+/// open episodes alone: a request of none has nothing.
 fn check_accesses(run: &Run) {
     let mut by_route: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
     let mut without = 0;
+    let told = run
+        .accesses
+        .iter()
+        .any(|access| access["verdict"].as_str().is_some_and(|text| text.contains("kind")));
     for access in &run.accesses {
+        let route = access["route"].as_str().unwrap_or("-");
         let Some(verdict) = access["verdict"].as_str() else {
             without += 1;
+            by_route.entry(route).or_default()[0] += 1;
             continue;
         };
         let verdict: Value = serde_json::from_str(verdict).unwrap_or_else(|error| panic!("{error}: {verdict}"));
@@ -120,11 +127,13 @@ fn check_accesses(run: &Run) {
             continue;
         }
         let anomalous = verdict["anomaly"].as_bool().unwrap_or_else(|| panic!("{verdict}"));
-        let route = access["route"].as_str().unwrap_or("-");
         by_route.entry(route).or_default()[usize::from(anomalous)] += 1;
     }
     println!("requests in the access log by route, normal and anomalous: {by_route:?}; without a verdict: {without}");
-    assert_eq!(without, 0, "requests without a verdict in the access log");
+    assert!(
+        told || without == 0,
+        "{without} requests without a verdict in the access log"
+    );
     for route in ["search", "checkout", "pay", "refund"] {
         assert!(
             by_route[route][1] > 0,
