@@ -1,7 +1,7 @@
 //! Measures inside Envoy what hostcalls cost, where it matters: in `proxy_on_log` of requests that really pass, with
 //! caches as a request leaves them, and not in a tight loop, which shows half of the price.
 //!
-//! A [`Sequence`] of calls stands between two readings of the clock. The clock ticks in microseconds, but the mean of
+//! A `Sequence` of calls stands between two readings of the clock. The clock ticks in microseconds, but the mean of
 //! thousands of readings does not. The sequences take turns in blocks of requests, because the first requests after a
 //! change pay for the change. After every turn the means since the start are written to Envoy's log, as one line of
 //! JSON after `hostcalls: `.
