@@ -40,7 +40,7 @@ pub(crate) struct Options {
     /// What is measured.
     #[arg(long, value_delimiter = ',', default_value = "overhead,calls,memory,start")]
     parts: Vec<Part>,
-    /// Which lanes are compared with no filter; all of them without one.
+    /// Which lanes are compared with no filter, and looked at for memory; all of them without one.
     #[arg(long, value_delimiter = ',')]
     lanes: Vec<Lane>,
     /// Where requests end.
@@ -106,7 +106,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         report.start = keeping::start(&bench, options.rounds)?;
     }
     if wants(Part::Memory) {
-        report.memory = keeping::memory(&bench, options.requests)?;
+        report.memory = keeping::memory(&bench, options)?;
     }
     report.machine.over();
     eprintln!("\n{report}");
