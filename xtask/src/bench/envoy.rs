@@ -72,16 +72,16 @@ struct Bench {
     envoy: PathBuf,
     modules: Modules,
     load: Load,
-    /// Where configurations and logs go; they are kept for whoever wonders.
+    /// Where configurations and logs go; when something fails they are kept for whoever wonders.
     folder: PathBuf,
 }
 
 /// Measures and prints.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let folder = process::target().join("bench-envoy");
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("remove {}", folder.display()))?;
-    }
+    // Of this run alone, since others may be under way.
+    let folder = process::target()
+        .join("bench-envoy")
+        .join(std::process::id().to_string());
     fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
     let bench = Bench {
         envoy: match &options.envoy {
@@ -109,6 +109,7 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         report.memory = keeping::memory(&bench, options)?;
     }
     report.machine.over();
+    fs::remove_dir_all(&bench.folder).with_context(|| format!("remove {}", bench.folder.display()))?;
     eprintln!("\n{report}");
     println!("{}", serde_json::to_string(&report)?);
     Ok(())
