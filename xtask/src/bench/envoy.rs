@@ -40,7 +40,7 @@ pub(crate) struct Options {
     /// What is measured.
     #[arg(long, value_delimiter = ',', default_value = "overhead,calls,memory,start")]
     parts: Vec<Part>,
-    /// Which lanes are compared with no filter; all of them without one.
+    /// Which lanes are compared with no filter, and looked at for memory; all of them without one.
     #[arg(long, value_delimiter = ',')]
     lanes: Vec<Lane>,
     /// Where requests end.
@@ -72,16 +72,16 @@ struct Bench {
     envoy: PathBuf,
     modules: Modules,
     load: Load,
-    /// Where configurations and logs go; they are kept for whoever wonders.
+    /// Where configurations and logs go; when something fails they are kept for whoever wonders.
     folder: PathBuf,
 }
 
 /// Measures and prints.
 pub(crate) fn run(options: &Options) -> Result<()> {
-    let folder = process::target().join("bench-envoy");
-    if folder.exists() {
-        fs::remove_dir_all(&folder).with_context(|| format!("remove {}", folder.display()))?;
-    }
+    // Of this run alone, since others may be under way.
+    let folder = process::target()
+        .join("bench-envoy")
+        .join(std::process::id().to_string());
     fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
     let bench = Bench {
         envoy: match &options.envoy {
@@ -106,9 +106,10 @@ pub(crate) fn run(options: &Options) -> Result<()> {
         report.start = keeping::start(&bench, options.rounds)?;
     }
     if wants(Part::Memory) {
-        report.memory = keeping::memory(&bench, options.requests)?;
+        report.memory = keeping::memory(&bench, options)?;
     }
     report.machine.over();
+    fs::remove_dir_all(&bench.folder).with_context(|| format!("remove {}", bench.folder.display()))?;
     eprintln!("\n{report}");
     println!("{}", serde_json::to_string(&report)?);
     Ok(())

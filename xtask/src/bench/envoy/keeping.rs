@@ -7,12 +7,12 @@ use std::time::Duration;
 use anyhow::Result;
 use serde::Serialize;
 
-use super::Bench;
 use super::figures::{Spread, number};
 use super::lane::{Case, Lane};
 use super::load::Pace;
 use super::pinned::Core;
 use super::server::{Server, Start};
+use super::{Bench, Options};
 
 /// From starting the program until it is ready.
 #[derive(Debug, Serialize)]
@@ -76,8 +76,10 @@ pub(crate) fn start(bench: &Bench, rounds: u32) -> Result<Vec<Starting>> {
 }
 
 /// Sends many requests, and looks how much memory there is before and after.
-pub(crate) fn memory(bench: &Bench, requests: u64) -> Result<Vec<Memory>> {
+pub(crate) fn memory(bench: &Bench, options: &Options) -> Result<Vec<Memory>> {
+    let requests = options.requests;
     KEPT.into_iter()
+        .filter(|(lane, _)| options.lanes.is_empty() || options.lanes.contains(lane))
         .map(|(lane, workers)| {
             eprintln!(
                 "bench-envoy: memory, {}, {workers} workers, {requests} requests",
@@ -99,8 +101,8 @@ pub(crate) fn memory(bench: &Bench, requests: u64) -> Result<Vec<Memory>> {
                 let seconds = seconds.ceil().clamp(1.0, 20.0) as u32;
                 done += bench.load.send(server.listener, seconds, Pace::Closed)?.requests;
             }
-            // The module counts once a second.
-            thread::sleep(Duration::from_secs(2));
+            // The module tells every ten seconds.
+            thread::sleep(Duration::from_secs(12));
             Ok(Memory {
                 lane,
                 workers,
