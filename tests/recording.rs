@@ -37,39 +37,55 @@ struct Bar {
 /// Access log, log lines and metrics together, as one detector sees them.
 const EVERYTHING: Bar = Bar {
     faults: &[
-        ("slow_dependency", Found { within: 120 }),
+        ("slow_dependency", Found { within: 90 }),
         ("error_burst", Found { within: 60 }),
         ("crash", Found { within: 60 }),
         ("path_scan", Found { within: 30 }),
         ("disk_full", Found { within: 60 }),
-        ("memory_leak", Missed("")),
+        // Its pauses grow with the heap: nobody waits for it in the first minute.
+        ("memory_leak", Found { within: 190 }),
         ("certificate_expiry", Found { within: 60 }),
         ("retry_storm", Found { within: 60 }),
         ("hang", Found { within: 60 }),
+        // By the size of the responses, which grows with it: twice the usual duration comes later.
         ("latency_regression", Found { within: 120 }),
     ],
-    most_false: 0,
-    most_at_harmless: 0,
-    most_beside: 0,
+    most_false: 1,
+    // One of two: a cache that is empty for a minute makes a route slow.
+    most_at_harmless: 2,
+    // Who waits for a service is slow and fails as well, and a minute after an upstream has recovered its routes are
+    // named once more.
+    most_beside: 12,
 };
 
-/// The access log alone, as the proxy sees it.
-const REQUESTS: Bar = Bar {
+/// The access log alone, as the proxy sees it: that it is enough, and that the rest does no harm.
+const REQUESTS: Bar = EVERYTHING;
+
+/// What is strange in the logs and metrics of these faults has a surprise of 2.9 to 4.6 after a history of twenty
+/// minutes, and with twenty events a second the threshold begins above 5. With ten false alarms a day allowed it begins
+/// at 4.2.
+const YOUNG: Expected = Missed("twenty minutes are too few for what is known of logs and metrics");
+const ELSEWHERE: Expected = Missed("it shows in the requests only");
+
+const LOGS_AND_METRICS: Bar = Bar {
     faults: &[
-        ("slow_dependency", Found { within: 120 }),
-        ("error_burst", Found { within: 60 }),
-        ("crash", Found { within: 60 }),
-        ("path_scan", Found { within: 30 }),
-        ("disk_full", Found { within: 60 }),
-        ("memory_leak", Missed("")),
-        ("certificate_expiry", Found { within: 60 }),
-        ("retry_storm", Found { within: 60 }),
-        ("hang", Found { within: 60 }),
-        ("latency_regression", Found { within: 120 }),
+        ("slow_dependency", YOUNG),
+        ("error_burst", YOUNG),
+        (
+            "crash",
+            Missed("ninety seconds are shorter than the silence of twelve rows"),
+        ),
+        ("path_scan", ELSEWHERE),
+        ("disk_full", YOUNG),
+        ("memory_leak", YOUNG),
+        ("certificate_expiry", YOUNG),
+        ("retry_storm", YOUNG),
+        ("hang", YOUNG),
+        ("latency_regression", ELSEWHERE),
     ],
-    most_false: 0,
-    most_at_harmless: 0,
-    most_beside: 0,
+    most_false: 1,
+    most_at_harmless: 1,
+    most_beside: 2,
 };
 
 #[test]
@@ -80,6 +96,11 @@ fn what_happened_is_found_and_little_else() {
 #[test]
 fn requests_alone_tell_most_of_it() {
     passes("requests", &REQUESTS, &alarms(is_request));
+}
+
+#[test]
+fn logs_and_metrics_alone_tell_nothing_yet() {
+    passes("logs and metrics", &LOGS_AND_METRICS, &alarms(|line| !is_request(line)));
 }
 
 /// The gate cannot be passed by what knows nothing of the events.

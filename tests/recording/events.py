@@ -123,8 +123,8 @@ class DiskFull(Event):
     kind = "disk_full"
     name = "the disk of reviews is full"
     description = (
-        "The journal of reviews is on a device that has no space left (/dev/full): every new review ends in an OSError, "
-        "status 500."
+        "The journal of reviews is on a device that has no space left (/dev/full): every new review ends in an "
+        "OSError, status 500."
     )
     at_fault = [subject("reviews", "review-add"), subject("reviews")]
     affected = [SITE]
