@@ -1,9 +1,7 @@
 //! Anomalies to a collector: CloudEvents 1.0 in batches of their JSON format, over HTTP through a cluster of Envoy's.
 
 use std::collections::VecDeque;
-use std::time::Duration;
 
-use proxy_wasm::hostcalls::dispatch_http_call;
 use proxy_wasm::types::MapType;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -82,10 +80,12 @@ impl Collector {
             return;
         };
         if self.waiting.len() >= usize::from(self.settings.queue.max(1)) {
-            // What is under way cannot be called back.
-            let first = self.under_way.map_or(0, |(_, count)| count);
-            self.waiting.remove(first.min(self.waiting.len().saturating_sub(1)));
             metrics.count("watchpost_dropped", &[("of", "callout")], 1);
+            // What is under way cannot be called back: the oldest that waits behind it goes, or the event itself.
+            let first = self.under_way.map_or(0, |(_, count)| count);
+            if self.waiting.remove(first).is_none() {
+                return;
+            }
         }
         self.waiting.push_back(event);
     }
@@ -113,14 +113,8 @@ impl Collector {
             ("content-type", "application/cloudevents-batch+json; charset=UTF-8"),
             ("user-agent", concat!("watchpost/", env!("CARGO_PKG_VERSION"))),
         ];
-        let timeout = Duration::from_secs(u64::from(self.settings.timeout_seconds.0));
-        match dispatch_http_call(
-            &self.settings.cluster,
-            headers,
-            Some(body.as_bytes()),
-            Vec::new(),
-            timeout,
-        ) {
+        let seconds = self.settings.timeout_seconds.0;
+        match host::call(&self.settings.cluster, headers, Some(body.as_bytes()), seconds) {
             Ok(token) => self.under_way = Some((token, count)),
             Err(_) => self.failed(count, metrics),
         }

@@ -1,6 +1,8 @@
 //! What is asked of Envoy about one exchange. Whatever returns bytes costs about two microseconds, because the host
 //! comes back into the module for a place to put them: so little is asked for, and the rest only where it matters.
 
+use std::rc::Rc;
+
 use proxy_wasm::types::MapType;
 use watchpost_detector::{Finite, Request, Subject, Timestamp};
 
@@ -9,7 +11,7 @@ use crate::host::{self, Bytes, Headers, text_of};
 use crate::settings::RouteBy;
 
 /// What Istio calls routes that it was given no name for.
-pub(crate) const UNNAMED: &str = "default";
+const UNNAMED: &str = "default";
 
 /// Paths are not looked at beyond this.
 const MOST_PATH: usize = 1024;
@@ -18,7 +20,7 @@ const MOST_PATH: usize = 1024;
 pub(crate) struct Exchange {
     asked: Asked,
     route: Bytes,
-    upstream: String,
+    upstream: Rc<str>,
     client: Bytes,
     flags: String,
     status: Option<u16>,
@@ -46,13 +48,9 @@ impl Exchange {
             Some(400..=499) => host::property("source\0address").unwrap_or_default(),
             _ => Bytes::default(),
         };
-        let route = match by {
-            RouteBy::Path => Bytes::default(),
-            RouteBy::Auto | RouteBy::Name => host::property("xds\0route_name").unwrap_or_default(),
-        };
+        let route = route(by);
         let name = text_of(&route);
-        let is_named = !name.is_empty() && (by == RouteBy::Name || name != UNNAMED);
-        let asked = if is_named {
+        let asked = if named(&route, by).is_some() {
             host::header(MapType::HttpRequestHeaders, ":method").map(Asked::Method)
         } else {
             host::headers(MapType::HttpRequestHeaders).map(Asked::Headers)
@@ -65,11 +63,11 @@ impl Exchange {
         };
         let upstream = known.unwrap_or_else(|| {
             let asked = host::property("xds\0cluster_name").unwrap_or_default();
-            let cluster = text_of(&asked).to_owned();
+            let cluster = text_of(&asked);
             if !name.is_empty() {
-                clusters.learn(name, &cluster);
+                clusters.learn(name, cluster);
             }
-            cluster
+            cluster.into()
         });
         Exchange {
             asked: asked.unwrap_or(Asked::Nothing),
@@ -93,7 +91,7 @@ impl Exchange {
             subject,
             method,
             path: path.and_then(|path| path.get(..path.floor_char_boundary(MOST_PATH))),
-            route: said(&self.route).filter(|name| by == RouteBy::Name || *name != UNNAMED),
+            route: named(&self.route, by),
             upstream: Some(&*self.upstream).filter(|name| !name.is_empty()),
             client: said(&self.client).map(without_port),
             status: self.status,
@@ -104,7 +102,20 @@ impl Exchange {
     }
 }
 
-fn said(bytes: &[u8]) -> Option<&str> {
+/// What Envoy calls the route, where that is what tells routes apart.
+pub(crate) fn route(by: RouteBy) -> Bytes {
+    match by {
+        RouteBy::Path => Bytes::default(),
+        RouteBy::Auto | RouteBy::Name => host::property("xds\0route_name").unwrap_or_default(),
+    }
+}
+
+/// The name of a route that has one.
+pub(crate) fn named(route: &Bytes, by: RouteBy) -> Option<&str> {
+    said(route).filter(|name| by == RouteBy::Name || *name != UNNAMED)
+}
+
+pub(crate) fn said(bytes: &[u8]) -> Option<&str> {
     Some(text_of(bytes)).filter(|text| !text.is_empty())
 }
 

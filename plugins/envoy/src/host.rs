@@ -2,7 +2,9 @@
 //! on a status that they do not know, and a panic here costs requests. These hand every status on.
 
 use std::fmt;
+use std::time::Duration;
 
+use proxy_wasm::hostcalls::dispatch_http_call;
 use proxy_wasm::types::{BufferType, LogLevel, MapType, MetricType};
 
 /// What a call answered when it did not do what it was asked for.
@@ -276,6 +278,19 @@ pub(crate) fn dequeue(queue: u32) -> Result<Bytes, Refused> {
 pub(crate) fn enqueue(queue: u32, value: &[u8]) -> Result<(), Refused> {
     // SAFETY: the pointer and the size are those of a slice.
     answered(unsafe { abi::proxy_enqueue_shared_queue(queue, value.as_ptr(), value.len()) })
+}
+
+/// Begins an HTTP call, and returns the token that its answer comes with. This one goes through the crate's wrapper,
+/// whose dispatcher has to know the token; it panics on statuses other than those that Envoy has for this call: done, bad
+/// argument and internal failure.
+pub(crate) fn call(
+    cluster: &str,
+    headers: Vec<(&str, &str)>,
+    body: Option<&[u8]>,
+    timeout_seconds: u32,
+) -> Result<u32, Refused> {
+    let timeout = Duration::from_secs(u64::from(timeout_seconds));
+    dispatch_http_call(cluster, headers, body, Vec::new(), timeout).map_err(|status| Refused(status as u32))
 }
 
 pub(crate) fn define_metric(kind: MetricType, name: &str) -> Result<u32, Refused> {

@@ -1,8 +1,6 @@
 //! What one configuration of the plugin holds in one VM: the detector or the way to it, and everything that goes out.
 
-use std::fmt::Write as _;
-
-use proxy_wasm::types::LogLevel;
+use proxy_wasm::types::{BufferType, LogLevel, MapType};
 use serde::Serialize;
 use watchpost_detector::{Anomaly, Detector, Event, Label, Phase, Report, Request, RowVerdict, Subject, Timestamp};
 
@@ -10,7 +8,7 @@ use crate::batch::{self, Batch, Service};
 use crate::checkpoint;
 use crate::clusters::Clusters;
 use crate::collector::Collector;
-use crate::exchange::{Exchange, UNNAMED};
+use crate::exchange::{self, Exchange};
 use crate::host::{self, Refused};
 use crate::lines::Lines;
 use crate::metrics::{Metrics, Of};
@@ -82,7 +80,6 @@ impl Watch {
             envoy: settings,
         } = document;
         let mut metrics = Metrics::default();
-        metrics.add(Of::Heartbeat, 1);
         let mut fetch = None;
         let mut open = Open::default();
         let judge = if let Some(to) = &settings.forward_to
@@ -137,8 +134,12 @@ impl Watch {
             .collector
             .clone()
             .map(|collector| Collector::new(collector, format!("/watchpost/envoy/{source}")));
-        if let (Some(now), Some(earlier)) = (&mut collector, before.and_then(|before| before.collector.as_mut())) {
-            now.succeed(earlier);
+        if let Some(before) = before {
+            // What is counted and what waits is not lost with the configuration.
+            before.hand_over();
+            if let (Some(now), Some(earlier)) = (&mut collector, &mut before.collector) {
+                now.succeed(earlier);
+            }
         }
         Ok(Watch {
             collector,
@@ -156,14 +157,22 @@ impl Watch {
         })
     }
 
+    /// Sends what is gathered for the service and for Envoy's statistics.
+    fn hand_over(&mut self) {
+        if let Judge::There { batch, told, silent } = &mut self.judge {
+            batch.send(service_of(*told, *silent), &mut self.metrics);
+        }
+        self.metrics.flush();
+    }
+
     /// An exchange is over: it is scored, or handed on. `nanos` is how long it took, where the caller knows.
     pub(crate) fn exchange(&mut self, now: i64, nanos: Option<i64>) {
         let exchange = Exchange::read(self.settings.route, nanos, &mut self.clusters);
         let time = Timestamp::from_nanos(now);
         // Out of the settings for as long as it is borrowed, and back.
         let service = self.settings.service.take();
-        let mut labels = label(service.as_deref());
-        let subject = Subject::new(labels.as_mut_slice());
+        let mut label = label(service.as_deref());
+        let subject = Subject::new(label.as_mut_slice());
         let request = exchange.request(time, subject, self.settings.route);
         self.metrics.add(Of::Requests, 1);
         match &mut self.judge {
@@ -177,23 +186,22 @@ impl Watch {
                 }
             }
         }
-        drop(labels);
         self.settings.service = service;
     }
 
     /// What the response header says, before the exchange is over: what is known of its named route and its upstream.
     /// Method and path are not to be had any more when the response comes.
     pub(crate) fn header(&self) -> String {
-        let route = host::property("xds\0route_name").unwrap_or_default();
+        let by = self.settings.route;
+        let route = exchange::route(by);
         let upstream = host::property("xds\0cluster_name").unwrap_or_default();
-        let text = |bytes| Some(host::text_of(bytes)).filter(|text: &&str| !text.is_empty());
         let request = Request {
             time: Timestamp::default(),
             subject: Subject::default(),
             method: None,
             path: None,
-            route: text(&route).filter(|name| *name != UNNAMED),
-            upstream: text(&upstream),
+            route: exchange::named(&route, by),
+            upstream: exchange::said(&upstream),
             client: None,
             status: None,
             duration: None,
@@ -202,9 +210,7 @@ impl Watch {
         };
         match self.open.matching(&request) {
             Some(episode) => {
-                let words = serde_json::to_string(&(episode.kind, episode.severity)).unwrap_or_default();
-                let mut words = words.split('"').skip(1).step_by(2);
-                let (kind, severity) = (words.next().unwrap_or(""), words.next().unwrap_or(""));
+                let (kind, severity) = (word(episode.kind), word(episode.severity));
                 format!(
                     "anomalous; kind={kind}; severity={severity}; surprise={:.1}",
                     episode.surprise
@@ -292,14 +298,10 @@ impl Watch {
         self.metrics.add(Of::OpenEpisodes, self.open.len() as i64 - open as i64);
         let label = |name: &str| anomaly.subject.get(name).map_or("", String::as_str);
         if onset {
-            let words = serde_json::to_string(&(anomaly.kind, anomaly.severity)).unwrap_or_default();
-            let words: Vec<&str> = words.split('"').skip(1).step_by(2).collect();
-            let [kind, severity] = words.as_slice() else {
-                return;
-            };
+            let (kind, severity) = (word(anomaly.kind), word(anomaly.severity));
             let labels = [
-                ("kind", *kind),
-                ("severity", *severity),
+                ("kind", &*kind),
+                ("severity", &*severity),
                 ("route", label("route")),
                 ("upstream", label("upstream")),
             ];
@@ -386,9 +388,9 @@ impl Watch {
                 }
             };
             let read = batch::read(&bytes, |service, request| {
-                let mut labels = label(service);
+                let mut label = label(service);
                 let request = Request {
-                    subject: Subject::new(labels.as_mut_slice()),
+                    subject: Subject::new(label.as_mut_slice()),
                     ..*request
                 };
                 self.score(&request, service);
@@ -406,8 +408,7 @@ impl Watch {
         };
         let authority = from.authority.as_deref().unwrap_or(&from.cluster);
         let headers = vec![(":method", "GET"), (":path", &*from.path), (":authority", authority)];
-        let timeout = std::time::Duration::from_secs(10);
-        match proxy_wasm::hostcalls::dispatch_http_call(&from.cluster, headers, None, Vec::new(), timeout) {
+        match host::call(&from.cluster, headers, None, 10) {
             Ok(sent) => *token = Some(sent),
             Err(_) => self.metrics.count("watchpost_errors", &[("of", "fetch")], 1),
         }
@@ -423,9 +424,9 @@ impl Watch {
         if self.fetch.as_ref().is_none_or(|(_, asked)| *asked != Some(token)) {
             return;
         }
-        let status = host::header(proxy_wasm::types::MapType::HttpCallResponseHeaders, ":status");
+        let status = host::header(MapType::HttpCallResponseHeaders, ":status");
         let fetched = if headers > 0 && status.as_deref() == Ok(b"200") {
-            host::buffer(proxy_wasm::types::BufferType::HttpCallResponseBody, body).ok()
+            host::buffer(BufferType::HttpCallResponseBody, body).ok()
         } else {
             None
         };
@@ -512,18 +513,19 @@ pub(crate) fn say(level: LogLevel, message: &str) {
     host::log(level, &format!("watchpost: {message}"));
 }
 
-fn label(service: Option<&str>) -> Vec<Label<'_>> {
-    service
-        .map(|value| Label { name: "service", value })
-        .into_iter()
-        .collect()
+fn label(service: Option<&str>) -> Option<Label<'_>> {
+    service.map(|value| Label { name: "service", value })
+}
+
+/// The word that a kind or a severity is written as everywhere.
+fn word(of: impl Serialize) -> String {
+    let json = serde_json::to_string(&of).unwrap_or_default();
+    json.trim_matches('"').to_owned()
 }
 
 fn journal(vm: u32, line: &Journal<'_>) {
-    let mut text = format!("journal {vm} ");
     if let Ok(json) = serde_json::to_string(line) {
-        let _ = text.write_str(&json);
-        host::log(LogLevel::Info, &text);
+        host::log(LogLevel::Info, &format!("journal {vm} {json}"));
     }
 }
 
