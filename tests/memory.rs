@@ -18,6 +18,7 @@ use watchpost_detector::{
     Config, Detector, Event, FeedbackLabel, Fingerprint, Finite, Label, Level, LogRecord, Report, Request, Sample,
     Subject, Timestamp, Value, footprint,
 };
+use watchpost_tests::letters;
 
 struct Counting;
 
@@ -552,19 +553,6 @@ impl Watch {
 
 fn named<'a>(labels: &[(&'a str, &'a str)]) -> Vec<Label<'a>> {
     labels.iter().map(|&(name, value)| Label { name, value }).collect()
-}
-
-/// A word of letters only, which stands for a number.
-fn letters(number: u64) -> String {
-    let mut word = String::from("w");
-    let mut rest = number;
-    loop {
-        word.push(char::from(b'a' + (rest % 26) as u8));
-        rest /= 26;
-        if rest == 0 {
-            return word;
-        }
-    }
 }
 
 /// A random word of letters.

@@ -1,5 +1,5 @@
 //! What `cargo xtask release` packs, as those meet it who download it: the image is one that others can load, the
-//! archive is complete, Envoy takes its examples, and its README leads to a first verdict within five minutes.
+//! archive is complete, Envoy takes its examples, and its README leads to a first verdict.
 //!
 //! `WATCHPOST_RELEASE` names the folder of the release and `WATCHPOST_ENVOY` an Envoy; `cargo xtask test` sets both.
 //! Without them the tests fail; what needs an Envoy is in `real_envoy`, so that it can be left out by name.

@@ -117,3 +117,16 @@ fn optional(path: &Path) -> io::Result<Option<String>> {
 fn wrong(path: &Path, what: impl std::fmt::Display) -> io::Error {
     io::Error::other(format!("{}: {what}", path.display()))
 }
+
+/// A word for a number, so that it is not taken for an identifier.
+pub fn letters(number: u64) -> String {
+    let mut word = String::from("w");
+    let mut rest = number;
+    loop {
+        word.push(char::from(b'a' + (rest % 26) as u8));
+        rest /= 26;
+        if rest == 0 {
+            return word;
+        }
+    }
+}

@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::{Value, json};
 use watchpost_detector::{Config, Detector, Event, Finite, Label, Request, Subject, Timestamp};
+use watchpost_tests::letters;
 
 use super::admin::{self, Metrics};
 use super::bootstrap::{LISTENER, Listener, Plugin, answered, bootstrap};
@@ -173,17 +174,4 @@ async fn resident(envoy: &Envoy) -> (Metrics, u64) {
     // Gauges are set every ten seconds.
     tokio::time::sleep(Duration::from_secs(12)).await;
     (admin::metrics(envoy.admin()).await, envoy.resident())
-}
-
-/// A word for a number, so that it is not taken for an identifier.
-fn letters(number: u64) -> String {
-    let mut word = String::from("w");
-    let mut rest = number;
-    loop {
-        word.push(char::from(b'a' + (rest % 26) as u8));
-        rest /= 26;
-        if rest == 0 {
-            return word;
-        }
-    }
 }

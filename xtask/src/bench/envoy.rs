@@ -23,7 +23,9 @@ use clap::{Args, ValueEnum};
 use crate::{envoy, process, wasm};
 use lane::{Case, Lane, Modules};
 use load::Load;
+use pinned::Core;
 use report::{Machine, Report};
+use server::Start;
 
 /// How much is measured.
 #[derive(Debug, Args)]
@@ -74,6 +76,20 @@ struct Bench {
     load: Load,
     /// Where configurations and logs go; when something fails they are kept for whoever wonders.
     folder: PathBuf,
+}
+
+impl Bench {
+    /// How an Envoy is started beside the measured one.
+    fn start<'a>(&'a self, name: &'a str) -> Start<'a> {
+        Start {
+            program: &self.envoy,
+            folder: &self.folder,
+            name,
+            workers: 1,
+            core: Core::Others,
+            trace: false,
+        }
+    }
 }
 
 /// Measures and prints.

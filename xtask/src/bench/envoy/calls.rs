@@ -87,14 +87,7 @@ struct Running {
 }
 
 fn start(bench: &Bench, lane: Lane, trace: bool) -> Result<Running> {
-    let start = Start {
-        program: &bench.envoy,
-        folder: &bench.folder,
-        name: "upstream",
-        workers: 1,
-        core: Core::Others,
-        trace: false,
-    };
+    let start = bench.start("upstream");
     let behind = Server::start(&start, &upstream())?;
     let name = format!("calls-{}", lane.file());
     let config = lane.config(&bench.modules, Case::Proxied, behind.listener);

@@ -67,14 +67,7 @@ pub(crate) fn measure(bench: &Bench, options: &Options) -> Result<Vec<Overhead>>
 }
 
 fn measure_case(bench: &Bench, case: Case, lanes: &[Lane], rounds: u32, seconds: u32) -> Result<Vec<Overhead>> {
-    let start = Start {
-        program: &bench.envoy,
-        folder: &bench.folder,
-        name: "upstream",
-        workers: 1,
-        core: Core::Others,
-        trace: false,
-    };
+    let start = bench.start("upstream");
     let behind = Server::start(&start, &upstream())?;
     let mut servers = Vec::new();
     for lane in lanes {
