@@ -104,7 +104,7 @@ impl Rules {
             }
         }
         if let Some(open) = episode {
-            if step.surprise >= self.threshold - HYSTERESIS {
+            if step.surprise.max(event.state) >= self.threshold - HYSTERESIS {
                 step.charged =
                     open.is_limits_only() && event.surprise > open.surprise() && event.surprise >= self.threshold;
                 open.add(event, explain);

@@ -302,6 +302,11 @@ impl Detector {
         let event = Strange {
             time: sample.time,
             surprise,
+            state: if assessment.learning {
+                0.0
+            } else {
+                (assessment.state + answers).at_least(0.0)
+            },
             fingerprint,
             level: None,
             above_limit: limit::farthest(&hits),
@@ -500,6 +505,7 @@ impl Detector {
         let event = Strange {
             time: record.time,
             surprise,
+            state: surprise,
             fingerprint,
             level: Some(level),
             above_limit: limit::farthest(&hits),

@@ -34,6 +34,8 @@ pub(crate) struct Episode {
 pub(crate) struct Strange {
     pub(crate) time: Timestamp,
     pub(crate) surprise: f64,
+    /// How strange things are, told before or not: an episode begins with news, and lasts as long as this.
+    pub(crate) state: f64,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) level: Option<Level>,
     /// How far a number of it is above its hard limit, as a share of that: it is anomalous whatever its surprise is.

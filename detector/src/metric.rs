@@ -3,6 +3,7 @@
 mod channel;
 mod forecast;
 mod model;
+mod novelty;
 mod row;
 mod together;
 mod unit;

@@ -67,6 +67,7 @@ impl Core {
             let event = Strange {
                 time: now,
                 surprise,
+                state: surprise,
                 fingerprint: Fingerprint(key),
                 level: None,
                 above_limit: None,

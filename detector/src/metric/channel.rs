@@ -18,10 +18,19 @@ pub(super) enum Look {
     Stuck,
     /// This value against the level of the last hundred, added up over the last values.
     Lasting,
+    /// The shape of the last values against every shape that was seen.
+    Shape,
 }
 
 impl Look {
-    pub(super) const ALL: [Look; 5] = [Look::Point, Look::Shift, Look::Drift, Look::Stuck, Look::Lasting];
+    pub(super) const ALL: [Look; 6] = [
+        Look::Point,
+        Look::Shift,
+        Look::Drift,
+        Look::Stuck,
+        Look::Lasting,
+        Look::Shape,
+    ];
 
     pub(super) fn name(self) -> &'static str {
         match self {
@@ -30,6 +39,7 @@ impl Look {
             Look::Drift => "drift",
             Look::Stuck => "stuck",
             Look::Lasting => "lasting",
+            Look::Shape => "shape",
         }
     }
 }

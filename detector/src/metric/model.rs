@@ -1,4 +1,4 @@
-//! The model of one metric: five looks at it, each calibrated on the metric's own past.
+//! The model of one metric: six looks at it, each calibrated on the metric's own past.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::channel::{Channel, Look};
 use super::forecast::{Forecast, Forecasters, TimeOfDay};
+use super::novelty::{self, Novelty, Shape};
 use super::unit;
 use crate::event::{Finite, Timestamp};
 use crate::feature::{self, Point};
@@ -47,6 +48,9 @@ pub(super) struct Metric {
     greatest_sum: f64,
     excursion: f64,
     sums: Tail,
+    /// The greatest surprise of the last values.
+    told: f64,
+    novelty: Option<Box<Novelty>>,
     /// The last values that were learned, for the features of an explanation; of a counter the rates.
     recent: VecDeque<Point>,
 }
@@ -57,6 +61,8 @@ pub(super) struct Reading {
     /// The value; of a counter the rate per second.
     pub(super) value: f64,
     pub(super) surprise: f64,
+    /// What of it was not told by the values before.
+    pub(super) news: f64,
     /// The look that found it strangest.
     pub(super) look: Look,
     deviations: [f64; LOOKS],
@@ -65,6 +71,7 @@ pub(super) struct Reading {
     nominals: [Option<f64>; LOOKS],
     /// What the season says of its time.
     range: Option<Forecast>,
+    shape: Shape,
     sum: f64,
     pub(super) forecast: f64,
 }
@@ -83,6 +90,15 @@ const SHIFT_VALUES: u64 = 64;
 /// A value by itself can be so many decades stranger than there were values to tell: more than that is a claim about
 /// something that was never seen.
 const MOST_BEYOND: f64 = 2.0;
+
+/// What the shape has of the probability that one of the looks is wrong.
+const SHARE_OF_SHAPE: f64 = 0.5;
+
+/// The spread of each look forgets with so many deviations. That is long on purpose: a spread that follows a bad week
+/// finds nothing in it.
+const MEMORY: f64 = 4096.0;
+/// What was told is news again when it comes again after some hundred values.
+const FORGETS_WHAT_WAS_TOLD: f64 = 1.0 - 1.0 / 200.0;
 
 /// What lasts adds up (a CUSUM, Page 1954, of calibrated surprise): of every value's surprise, `ALLOWANCE` is normal and
 /// the rest is summed, as long as the sum is positive. One value counts for at most `MOST_OF_A_VALUE`, so that a single
@@ -111,6 +127,9 @@ const RECENT: usize = 16;
 /// What a metric's share in the row's forest is bounded by, in usual distances.
 const FARTHEST: f64 = 1e6;
 
+/// A shape that is nearer to the one before than half of what is usual is not looked at any closer.
+const ORDINARY: f64 = 0.5;
+
 const LOOKS: usize = Look::ALL.len();
 
 /// A metric that equals its last value less often than this always varies.
@@ -138,18 +157,21 @@ impl Metric {
             same: 0.5,
             run: 0,
             looks: [
-                Channel::new(128.0, STEEPEST),
-                Channel::new(512.0, STEEPEST),
+                Channel::new(MEMORY, STEEPEST),
+                Channel::new(MEMORY, STEEPEST),
                 // Half hours: about two weeks.
                 Channel::new(700.0, STEEPEST),
                 // Runs of equal values that are no fault fall off as a geometric distribution does.
                 Channel::new(512.0, 1.0),
-                Channel::new(512.0, STEEPEST),
+                Channel::new(MEMORY, STEEPEST),
+                Channel::new(MEMORY, STEEPEST),
             ],
             sum: 0.0,
             greatest_sum: 0.0,
             excursion: 0.0,
             sums: Tail::new(3.0, PRIOR_EVENTS),
+            told: 0.0,
+            novelty: None,
             recent: VecDeque::with_capacity(RECENT),
         }
     }
@@ -200,6 +222,9 @@ impl Metric {
             self.half_hour + seconds / (HALF_HOUR + seconds) * (level - self.half_hour)
         };
         let run = if value == self.last { self.run + 1 } else { 0 };
+        let shape = self.novelty.as_ref().map_or_else(Shape::default, |novelty| {
+            novelty.read(rest, ORDINARY * self.looks[Look::Shape as usize].spread)
+        });
         let deviations = [
             value - forecast,
             if self.seen >= SHIFT_VALUES { quick - steady } else { 0.0 },
@@ -212,6 +237,7 @@ impl Metric {
                 0.0
             },
             rest - steady,
+            shape.novelty(),
         ];
         let point_floor = (0.05 * self.wide).at_least(0.5 * self.resolution);
         let floors = [
@@ -221,15 +247,18 @@ impl Metric {
             0.25 * self.wide,
             1.0,
             point_floor,
+            novelty::FLOOR,
         ];
         let mut reading = Reading {
             value,
             surprise: 0.0,
+            news: 0.0,
             look: Look::Point,
             deviations,
             floors,
             nominals: [None; LOOKS],
             range,
+            shape,
             sum: 0.0,
             forecast,
         };
@@ -248,16 +277,30 @@ impl Metric {
                 f64::INFINITY
             }
         };
-        let mut active = 1.0;
+        // Bonferroni, weighted: valid however the looks depend on each other. Half of the probability is the shape's,
+        // which sees most kinds of trouble; the others share the rest.
+        let looking = |look: Look, deviation: f64| {
+            // Before a whole day was seen, a drift may be the time of the day.
+            deviation != 0.0 && (look != Look::Drift || self.drifting)
+        };
+        let active = Look::ALL
+            .into_iter()
+            .zip(reading.deviations)
+            .filter(|(look, deviation)| *look != Look::Shape && looking(*look, *deviation))
+            .count();
+        let share_of_others = (1.0 - SHARE_OF_SHAPE) / (active.max(1) as f64);
         // What is at least as likely as this is not more surprising than what was found.
         let mut least = 1.0;
         for (look, channel) in Look::ALL.into_iter().zip(&self.looks) {
             let k = look as usize;
-            // Before a whole day was seen, a drift may be the time of the day.
-            if reading.deviations[k] == 0.0 || look == Look::Drift && !self.drifting {
+            if !looking(look, reading.deviations[k]) {
                 continue;
             }
-            active += f64::from(u8::from(k > 0));
+            let share = if look == Look::Shape {
+                SHARE_OF_SHAPE
+            } else {
+                share_of_others
+            };
             let nominal = channel.nominal(reading.deviations[k], reading.floors[k]);
             reading.nominals[k] = Some(nominal);
             let reached = if look == Look::Lasting {
@@ -268,9 +311,9 @@ impl Metric {
                 let bound = known(surprise).at_most(MOST_OF_A_VALUE);
                 reading.sum = self.sum + surprise.at_most(bound) - ALLOWANCE;
                 reading.sum = within(reading.sum, 0.0, MOST_SUM);
-                self.sums.reached_below(SUM_SLOPE * reading.sum, least)
+                self.sums.reached_below(SUM_SLOPE * reading.sum, least * share)
             } else {
-                channel.tail.reached_below(nominal, least)
+                channel.tail.reached_below(nominal, least * share)
             };
             let Some(reached) = reached else { continue };
             let found = -libm::log10(reached);
@@ -283,17 +326,18 @@ impl Metric {
                 // One value can be only so much stranger than there were values to tell.
                 surprise = surprise.at_most(known(surprise) + MOST_BEYOND);
             }
+            let bounded = surprise < found;
+            surprise += libm::log10(share);
             if surprise > reading.surprise {
                 reading.surprise = surprise;
                 reading.look = look;
-                if surprise == found {
-                    least = reached;
+                if !bounded {
+                    least = reached / share;
                 }
             }
         }
-        // Bonferroni: valid however the looks depend on each other.
-        if reading.surprise > 0.0 {
-            reading.surprise = (reading.surprise - libm::log10(active)).at_least(0.0);
+        if reading.surprise > self.told {
+            reading.news = reading.surprise;
         }
     }
 
@@ -329,6 +373,7 @@ impl Metric {
             self.last_time = time;
             (self.last, self.quick, self.steady, self.half_hour) = (value, value, value, value);
             self.seen = 1;
+            self.novelty = Some(Box::new(Novelty::new(value)));
             return;
         };
         let Some(reading) = reading else {
@@ -342,6 +387,7 @@ impl Metric {
         self.same += (1.0 / 256.0) * (f64::from(u8::from(change == 0.0)) - self.same);
         self.run = if change == 0.0 { self.run + 1 } else { 0 };
         self.last = value;
+        self.told = (self.told * FORGETS_WHAT_WAS_TOLD).at_least(reading.surprise);
 
         let reach = if self.seen < FIRST_VALUES {
             f64::INFINITY
@@ -354,9 +400,9 @@ impl Metric {
 
         // Deviations of smoothed levels are alike from one value to the next: only each tenth, or each half
         // hour, is news.
-        let news = [1.0, QUICK, seconds / (HALF_HOUR + seconds), QUICK, QUICK];
+        let news = [1.0, QUICK, seconds / (HALF_HOUR + seconds), QUICK, QUICK, 1.0];
         for (k, channel) in self.looks.iter_mut().enumerate() {
-            let known = k == 0 || reading.deviations[k] != 0.0;
+            let known = k == 0 || k == Look::Shape as usize || reading.deviations[k] != 0.0;
             if known {
                 let (deviation, floor) = (reading.deviations[k], reading.floors[k]);
                 let nominal = reading.nominals[k].unwrap_or_else(|| channel.nominal(deviation, floor));
@@ -383,6 +429,9 @@ impl Metric {
         self.wide += wide_rate * (away.at_most(bound) - self.wide);
 
         let (rest, seasonal) = self.without_season(at, value);
+        if let Some(novelty) = &mut self.novelty {
+            novelty.learn(rest, &reading.shape);
+        }
         if seasonal == self.seasonal {
             let rate = weight * QUICK;
             let level = within(
@@ -447,7 +496,7 @@ impl Metric {
                 let level = self.level_now(reading);
                 (level, level - reading.deviations[k])
             }
-            Look::Lasting => (reading.value, self.unremarkable(reading)),
+            Look::Lasting | Look::Shape => (reading.value, self.unremarkable(reading)),
         }
     }
 

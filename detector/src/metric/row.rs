@@ -29,6 +29,8 @@ pub(crate) struct Row {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Assessment {
     pub(crate) surprise: f64,
+    /// How strange the metrics are, told before or not.
+    pub(crate) state: f64,
     /// Every metric is too young to say anything.
     pub(crate) learning: bool,
     /// Metrics that were seen for the first time, and metrics that were left out.
@@ -79,7 +81,9 @@ impl Row {
             .all(Metric::is_learning);
         let mut deviations = std::mem::take(&mut self.deviations);
         self.sight = self.together(values, &readings, &mut deviations);
-        let surprise = with_sight(combine(&readings), readings.len(), self.sight.as_ref());
+        let sight = self.sight.as_ref();
+        let surprise = with_sight(combine(&readings, |reading| reading.news), readings.len(), sight);
+        let state = with_sight(combine(&readings, |reading| reading.surprise), readings.len(), sight);
         self.deviations = deviations;
         self.scratch = readings;
         if forest {
@@ -87,6 +91,7 @@ impl Row {
         }
         Assessment {
             surprise,
+            state,
             learning,
             added,
             ignored,
@@ -105,7 +110,11 @@ impl Row {
             })
             .collect();
         let sight = self.together(values, &readings, &mut Vec::new());
-        with_sight(combine(&readings), readings.len(), sight.as_ref())
+        with_sight(
+            combine(&readings, |reading| reading.news),
+            readings.len(),
+            sight.as_ref(),
+        )
     }
 
     /// Sees to it that there is a forest for the metrics that there are, and returns what it adds to their number.
@@ -395,24 +404,24 @@ fn set(values: &mut [Value<'_>], slot: usize, value: Finite) {
 
 /// The surprise of a row: the harmonic mean of the probabilities of its metrics (Wilson, PNAS 2019),
 /// which holds up under dependence, and which, unlike the least probability, several strange metrics raise.
-fn combine(readings: &[Option<Reading>]) -> f64 {
+fn combine(readings: &[Option<Reading>], of: impl Fn(&Reading) -> f64) -> f64 {
     let mut known = readings.iter().flatten();
     let Some(first) = known.next() else {
         return 0.0;
     };
-    let (mut count, mut sum) = (1.0, power(first.surprise));
+    let (mut count, mut sum) = (1.0, power(of(first)));
     for reading in known {
         count += 1.0;
-        sum += power(reading.surprise);
+        sum += power(of(reading));
     }
     let mean = if count == 1.0 {
-        first.surprise
+        of(first)
     } else if sum == count {
         0.0
     } else {
         libm::log10(sum.at_most(f64::MAX) / count).at_least(0.0)
     };
-    mean.at_least(mean_of_three(readings))
+    mean.at_least(mean_of_three(readings, of))
 }
 
 /// What is as likely as not strange at all is common, and needs no power of ten to say so.
@@ -431,10 +440,10 @@ fn with_sight(surprise: f64, metrics: usize, sight: Option<&Sight>) -> f64 {
 
 /// Three metrics that are strange together are as strange as they are on average, however many others are not: for
 /// independent metrics that is far too modest, and for metrics that always move together it is right.
-fn mean_of_three(readings: &[Option<Reading>]) -> f64 {
+fn mean_of_three(readings: &[Option<Reading>], of: impl Fn(&Reading) -> f64) -> f64 {
     let mut greatest = [0.0; 3];
     for reading in readings.iter().flatten() {
-        let mut surprise = reading.surprise;
+        let mut surprise = of(reading);
         for place in &mut greatest {
             if surprise > *place {
                 std::mem::swap(place, &mut surprise);
@@ -446,8 +455,8 @@ fn mean_of_three(readings: &[Option<Reading>]) -> f64 {
 
 fn kind(reading: &Reading) -> Kind {
     match reading.look {
-        Look::Point if reading.value >= reading.forecast => Kind::Spike,
-        Look::Point => Kind::Dip,
+        Look::Point | Look::Shape if reading.value >= reading.forecast => Kind::Spike,
+        Look::Point | Look::Shape => Kind::Dip,
         Look::Shift | Look::Lasting => Kind::LevelShift,
         Look::Drift => Kind::Drift,
         Look::Stuck => Kind::Stuck,

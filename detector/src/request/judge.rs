@@ -243,6 +243,7 @@ impl Traffic {
             let event = Strange {
                 time: end,
                 surprise: if scan.is_some() { surprise } else { 0.0 },
+                state: if scan.is_some() { surprise } else { 0.0 },
                 fingerprint,
                 level: None,
                 above_limit: None,
@@ -425,6 +426,7 @@ fn decide(
     let event = Strange {
         time: end,
         surprise: if lasts { surprise } else { 0.0 },
+        state: if lasts { surprise } else { 0.0 },
         fingerprint,
         level: None,
         above_limit: None,

@@ -379,6 +379,7 @@ impl Traffic {
         let event = Strange {
             time,
             surprise: 0.0,
+            state: 0.0,
             fingerprint: said.fingerprint,
             level: None,
             above_limit: limit::farthest(hits),

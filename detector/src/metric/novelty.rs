@@ -1,0 +1,222 @@
+//! Whether the last values have a shape that was never seen before.
+
+use serde::{Deserialize, Serialize};
+
+use crate::number::Bounded;
+use crate::threshold::within;
+
+/// What the last values looked like at every earlier time, as a bounded number of prototypes.
+///
+/// A window is described at scales that double (this value, the one before, the mean of the two before that, of the
+/// four before those, and so on), so that six numbers cover the last step as well as the last 32 values. Its novelty
+/// is the distance to the nearest prototype: the left discord of a series (Lu et al., DAMP, KDD 2022), with prototypes
+/// in the place of all earlier windows. Each window becomes a prototype as soon as it was judged, so that what comes
+/// again is known; when there are too many, those that lie close together are merged (as in BIRCH, Zhang et al.,
+/// SIGMOD 1996): what was seen once is remembered, only less exactly.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Novelty {
+    level: f64,
+    /// Mean distance from the level, and mean square of it.
+    distance: f64,
+    square: f64,
+    seen: f64,
+    /// The codes of the last values, the newest first.
+    last: Vec<i8>,
+    /// The prototypes, scale by scale: this way several are compared at once.
+    prototypes: [Vec<i8>; SCALES],
+    /// Windows nearer than this to a prototype are that prototype; as a square.
+    grain: u32,
+    /// Where the last window was found.
+    at: u16,
+}
+
+/// What a value makes of the last window.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Shape {
+    window: Window,
+    nearest: Option<(u16, u32)>,
+}
+
+/// One window, in steps of `1 / STEPS` usual distances from the level.
+type Window = [i8; SCALES];
+
+/// This value, the one before, and the means of 2, 4, 8 and 16.
+const SCALES: usize = 6;
+const SPAN: usize = 32;
+const MOST_PROTOTYPES: usize = 256;
+const STEPS: f64 = 8.0;
+/// The level and the spread forget with so many values.
+const MEMORY: f64 = 2000.0;
+/// Beyond so many usual distances only the order of magnitude counts.
+const LINEAR: f64 = 4.0;
+/// The spread is at least this share of the standard deviation: a metric that mostly rests has hardly any other.
+const OF_DEVIATION: f64 = 0.3;
+/// Before so many values, the spread is only a guess.
+const FIRST_VALUES: f64 = 16.0;
+/// Distances are known to the step.
+pub(super) const FLOOR: f64 = 0.5 / STEPS;
+
+impl Novelty {
+    pub(super) fn new(first: f64) -> Self {
+        Novelty {
+            level: first,
+            distance: 0.0,
+            square: 0.0,
+            seen: 1.0,
+            last: Vec::new(),
+            prototypes: Default::default(),
+            grain: 0,
+            at: 0,
+        }
+    }
+
+    /// The window that ends with a value, and the prototype that it is most like. One that is at most `enough` usual
+    /// distances away is taken without a further look where the window before was like it.
+    pub(super) fn read(&self, value: f64, enough: f64) -> Shape {
+        let window = self.window(value);
+        let same = self.square_to(&window, usize::from(self.at));
+        let enough = STEPS * enough;
+        let nearest = match same {
+            Some(square) if f64::from(square) <= enough * enough => Some((self.at, square)),
+            _ => self.nearest(&window),
+        };
+        Shape { window, nearest }
+    }
+
+    /// Learns the value of which `shape` was read.
+    pub(super) fn learn(&mut self, value: f64, shape: &Shape) {
+        match shape.nearest {
+            Some((at, square)) if square <= self.grain => self.at = at,
+            _ => {
+                if self.len() >= MOST_PROTOTYPES {
+                    self.merge();
+                }
+                self.at = self.len() as u16;
+                for (column, part) in self.prototypes.iter_mut().zip(shape.window) {
+                    column.push(part);
+                }
+            }
+        }
+        self.last.insert(0, shape.window[0]);
+        self.last.truncate(SPAN - 1);
+        self.seen += 1.0;
+        let rate = (1.0 / self.seen).at_least(1.0 / MEMORY);
+        let away = value - self.level;
+        let reach = if self.seen > FIRST_VALUES && self.distance > 0.0 {
+            4.0 * self.distance
+        } else {
+            f64::INFINITY
+        };
+        self.level += rate * within(away, -reach, reach);
+        self.distance += rate * (away.abs().at_most(reach) - self.distance);
+        self.square += rate * (away * away - self.square);
+    }
+
+    fn window(&self, value: f64) -> Window {
+        let mut window = [0; SCALES];
+        let now = self.code(value);
+        // Before the first value, the oldest one stands for what was.
+        let oldest = self.last.last().copied().unwrap_or(now);
+        let (mut from, mut length) = (0, 1);
+        for (scale, slot) in window.iter_mut().enumerate() {
+            if scale >= 2 {
+                length *= 2;
+            }
+            let mut sum = 0;
+            for index in from..from + length {
+                let code = match index {
+                    0 => now,
+                    index => self.last.get(index - 1).copied().unwrap_or(oldest),
+                };
+                sum += i32::from(code);
+            }
+            *slot = (sum / length as i32) as i8;
+            from += length;
+        }
+        window
+    }
+
+    fn code(&self, value: f64) -> i8 {
+        let spread = self.distance.at_least(OF_DEVIATION * self.square.sqrt());
+        if spread <= 0.0 {
+            return 0;
+        }
+        let far = (value - self.level) / spread;
+        let size = far.abs();
+        let size = if size <= LINEAR {
+            size
+        } else {
+            LINEAR * (1.0 + libm::log(size / LINEAR))
+        };
+        let code = (STEPS * size).at_most(f64::from(i8::MAX)) as i8;
+        if far < 0.0 { -code } else { code }
+    }
+
+    fn len(&self) -> usize {
+        let [first, ..] = &self.prototypes;
+        first.len()
+    }
+
+    fn nearest(&self, window: &Window) -> Option<(u16, u32)> {
+        let mut squares = [0u32; MOST_PROTOTYPES];
+        let len = self.len().min(MOST_PROTOTYPES);
+        let squares = squares.get_mut(..len)?;
+        for (column, part) in self.prototypes.iter().zip(window) {
+            for (square, other) in squares.iter_mut().zip(column) {
+                let difference = i32::from(*other) - i32::from(*part);
+                *square += (difference * difference) as u32;
+            }
+        }
+        let (mut at, mut least) = (0, u32::MAX);
+        for (index, square) in (0u16..).zip(squares.iter()) {
+            if *square < least {
+                (at, least) = (index, *square);
+            }
+        }
+        (len > 0).then_some((at, least))
+    }
+
+    fn square_to(&self, window: &Window, index: usize) -> Option<u32> {
+        let mut sum = 0;
+        for (column, part) in self.prototypes.iter().zip(window) {
+            let difference = i32::from(*column.get(index)?) - i32::from(*part);
+            sum += (difference * difference) as u32;
+        }
+        Some(sum)
+    }
+
+    fn prototype(&self, index: usize) -> Option<Window> {
+        let mut window = [0; SCALES];
+        for (column, part) in self.prototypes.iter().zip(&mut window) {
+            *part = *column.get(index)?;
+        }
+        Some(window)
+    }
+
+    /// Makes room: the grain grows until a quarter of the prototypes has gone into others.
+    fn merge(&mut self) {
+        while self.len() > MOST_PROTOTYPES * 3 / 4 {
+            self.grain = (self.grain + self.grain / 2).max(2);
+            let all = std::mem::take(&mut self.prototypes);
+            let old = Novelty {
+                prototypes: all,
+                ..Novelty::new(0.0)
+            };
+            for index in 0..old.len() {
+                let Some(window) = old.prototype(index) else { continue };
+                if self.nearest(&window).is_none_or(|(_, square)| square > self.grain) {
+                    for (column, part) in self.prototypes.iter_mut().zip(window) {
+                        column.push(part);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Shape {
+    /// How far the window is from everything that was seen, in usual distances.
+    pub(super) fn novelty(&self) -> f64 {
+        self.nearest.map_or(0.0, |(_, square)| f64::from(square).sqrt() / STEPS)
+    }
+}
