@@ -53,6 +53,16 @@ impl JointModel {
         JointModel::Autoencoder,
     ];
 
+    /// What stands for it in the digest of a state: a bit of its own, which it keeps.
+    pub(crate) fn bit(self) -> u8 {
+        match self {
+            JointModel::Forest => 1,
+            JointModel::Pca => 1 << 2,
+            JointModel::Neighbours => 1 << 3,
+            JointModel::Autoencoder => 1 << 5,
+        }
+    }
+
     /// Its name, as it is written in a configuration.
     pub fn name(self) -> &'static str {
         match self {
@@ -74,7 +84,7 @@ pub enum Joint {
     /// Nearest neighbours.
     Neighbours(Neighbours),
     /// An autoencoder.
-    Autoencoder(Autoencoder),
+    Autoencoder(Box<Autoencoder>),
 }
 
 /// Features of a row at most; others are left out.
@@ -90,7 +100,7 @@ impl Joint {
             JointModel::Forest => Joint::Forest(OnlineForest::new(width as u16, OnlineOptions::seeded(seed))),
             JointModel::Pca => Joint::Pca(Pca::new(width)),
             JointModel::Neighbours => Joint::Neighbours(Neighbours::new(width, random)),
-            JointModel::Autoencoder => Joint::Autoencoder(Autoencoder::new(width, random)),
+            JointModel::Autoencoder => Joint::Autoencoder(Box::new(Autoencoder::new(width, random))),
         }
     }
 
@@ -128,13 +138,13 @@ impl Joint {
 
     /// Bytes that the model holds, itself and on the heap.
     pub fn bytes(&self) -> usize {
-        let boxed = match self {
-            Joint::Forest(forest) => forest.bytes() - size_of::<OnlineForest>(),
-            Joint::Pca(pca) => pca.bytes() - size_of::<Pca>(),
-            Joint::Neighbours(neighbours) => neighbours.bytes() - size_of::<Neighbours>(),
-            Joint::Autoencoder(coder) => coder.bytes() - size_of::<Autoencoder>(),
+        let held = match self {
+            Joint::Forest(forest) => forest.bytes(),
+            Joint::Pca(pca) => pca.bytes(),
+            Joint::Neighbours(neighbours) => neighbours.bytes(),
+            Joint::Autoencoder(coder) => size_of::<Joint>() + coder.bytes(),
         };
-        size_of::<Joint>() + boxed
+        held.max(size_of::<Joint>())
     }
 }
 
@@ -149,7 +159,7 @@ pub struct Fitted {
 enum Kind {
     Forest(Forest),
     /// The mean of each column and one divided by its deviation, and the model.
-    Scaled(Vec<(f64, f64)>, Joint),
+    Scaled(Vec<(f64, f64)>, Box<Joint>),
 }
 
 impl Fitted {
@@ -173,10 +183,10 @@ impl Fitted {
             }
             JointModel::Pca => Joint::Pca(Pca::fit(scaled)),
             JointModel::Neighbours => Joint::Neighbours(Neighbours::fit(scaled, random)),
-            JointModel::Autoencoder => Joint::Autoencoder(Autoencoder::fit(scaled, random)),
+            JointModel::Autoencoder => Joint::Autoencoder(Box::new(Autoencoder::fit(scaled, random))),
         };
         Ok(Fitted {
-            kind: Kind::Scaled(scaling, joint),
+            kind: Kind::Scaled(scaling, Box::new(joint)),
         })
     }
 
