@@ -6,10 +6,13 @@
 
 mod autoencoder;
 mod dot;
+mod half_space_trees;
+mod local_outlier_factor;
 mod neighbours;
 mod network;
 mod pca;
 mod reservoir;
+mod variational_autoencoder;
 
 #[cfg(test)]
 mod tests;
@@ -17,8 +20,11 @@ mod tests;
 use serde::{Deserialize, Serialize};
 
 pub use self::autoencoder::Autoencoder;
+pub use self::half_space_trees::HalfSpaceTrees;
+pub use self::local_outlier_factor::LocalOutlierFactor;
 pub use self::neighbours::Neighbours;
 pub use self::pca::Pca;
+pub use self::variational_autoencoder::VariationalAutoencoder;
 use crate::event::Finite;
 use crate::forest::{Forest, ForestError, OnlineForest, OnlineOptions, Options, Table};
 use crate::number::Bounded;
@@ -32,34 +38,50 @@ pub enum JointModel {
     /// An isolation forest (Liu, Ting and Zhou, ICDM 2008): how few random splits set the row apart from others. 32
     /// trees of 64 rows, from 256 of about the last 2,048; renewed one by one. Looks at up to 256 metrics.
     Forest,
+    /// Half-space trees (Tan, Ting and Liu, IJCAI 2011): how many of the last window of 250 rows fell where the row
+    /// falls, in 25 random trees of eight levels. Looks at up to 256 metrics.
+    HalfSpaceTrees,
     /// What the principal components leave (Jackson and Mudholkar, Technometrics 1979): how far the row is from the
     /// directions that hold nine tenths of the variance of about the last 8,192 rows. Looks at up to 64 metrics.
     Pca,
     /// Nearest neighbours (Ramaswamy, Rastogi and Shim, SIGMOD 2000): the mean distance to the five nearest of 256 rows,
     /// averaged over four such samples of about the last 8,192. Looks at up to 256 metrics.
     Neighbours,
+    /// The local outlier factor (Breunig et al., SIGMOD 2000): how much more crowded it is around the twenty nearest of
+    /// 256 of about the last 8,192 rows than around the row. Looks at up to 256 metrics.
+    LocalOutlierFactor,
     /// An autoencoder (Hawkins et al., DaWaK 2002): how far the row is from what a neural network with layers of 32, 8
     /// and 32 units makes of it. Trained with 16 of 512 rows at a time, with each of the first 4,096 rows and with
     /// every sixteenth later. Looks at up to 256 metrics.
     Autoencoder,
+    /// A variational autoencoder (Kingma and Welling, ICLR 2014): how unlikely the row is to a neural network with the
+    /// same layers that makes rows from random numbers, which come from a seed. Trained likewise. Looks at up to 256
+    /// metrics.
+    VariationalAutoencoder,
 }
 
 impl JointModel {
     /// All of them.
-    pub const ALL: [JointModel; 4] = [
+    pub const ALL: [JointModel; 7] = [
         JointModel::Forest,
+        JointModel::HalfSpaceTrees,
         JointModel::Pca,
         JointModel::Neighbours,
+        JointModel::LocalOutlierFactor,
         JointModel::Autoencoder,
+        JointModel::VariationalAutoencoder,
     ];
 
     /// What stands for it in the digest of a state: a bit of its own, which it keeps.
     pub(crate) fn bit(self) -> u8 {
         match self {
             JointModel::Forest => 1,
+            JointModel::HalfSpaceTrees => 1 << 1,
             JointModel::Pca => 1 << 2,
             JointModel::Neighbours => 1 << 3,
+            JointModel::LocalOutlierFactor => 1 << 4,
             JointModel::Autoencoder => 1 << 5,
+            JointModel::VariationalAutoencoder => 1 << 6,
         }
     }
 
@@ -67,9 +89,12 @@ impl JointModel {
     pub fn name(self) -> &'static str {
         match self {
             JointModel::Forest => "forest",
+            JointModel::HalfSpaceTrees => "half_space_trees",
             JointModel::Pca => "pca",
             JointModel::Neighbours => "neighbours",
+            JointModel::LocalOutlierFactor => "local_outlier_factor",
             JointModel::Autoencoder => "autoencoder",
+            JointModel::VariationalAutoencoder => "variational_autoencoder",
         }
     }
 }
@@ -79,12 +104,18 @@ impl JointModel {
 pub enum Joint {
     /// An isolation forest.
     Forest(OnlineForest),
+    /// Half-space trees.
+    HalfSpaceTrees(HalfSpaceTrees),
     /// What the principal components leave.
     Pca(Pca),
     /// Nearest neighbours.
     Neighbours(Neighbours),
+    /// The local outlier factor.
+    LocalOutlierFactor(LocalOutlierFactor),
     /// An autoencoder.
     Autoencoder(Box<Autoencoder>),
+    /// A variational autoencoder.
+    VariationalAutoencoder(Box<VariationalAutoencoder>),
 }
 
 /// Features of a row at most; others are left out.
@@ -98,9 +129,14 @@ impl Joint {
         let random = Random::new(seed, width as u64);
         match model {
             JointModel::Forest => Joint::Forest(OnlineForest::new(width as u16, OnlineOptions::seeded(seed))),
+            JointModel::HalfSpaceTrees => Joint::HalfSpaceTrees(HalfSpaceTrees::new(width, random)),
             JointModel::Pca => Joint::Pca(Pca::new(width)),
             JointModel::Neighbours => Joint::Neighbours(Neighbours::new(width, random)),
+            JointModel::LocalOutlierFactor => Joint::LocalOutlierFactor(LocalOutlierFactor::new(width, random)),
             JointModel::Autoencoder => Joint::Autoencoder(Box::new(Autoencoder::new(width, random))),
+            JointModel::VariationalAutoencoder => {
+                Joint::VariationalAutoencoder(Box::new(VariationalAutoencoder::new(width, random)))
+            }
         }
     }
 
@@ -109,9 +145,12 @@ impl Joint {
     pub fn score(&self, row: &[Finite]) -> Option<f64> {
         match self {
             Joint::Forest(forest) => forest.score(row),
+            Joint::HalfSpaceTrees(trees) => trees.score(row),
             Joint::Pca(pca) => pca.score(row),
             Joint::Neighbours(neighbours) => neighbours.score(row),
+            Joint::LocalOutlierFactor(factor) => factor.score(row),
             Joint::Autoencoder(coder) => coder.score(row),
+            Joint::VariationalAutoencoder(coder) => coder.score(row),
         }
     }
 
@@ -120,9 +159,12 @@ impl Joint {
     pub fn parts(&self, row: &[Finite]) -> Vec<f64> {
         match self {
             Joint::Forest(forest) => forest.influences(row),
+            Joint::HalfSpaceTrees(trees) => trees.parts(row),
             Joint::Pca(pca) => pca.parts(row),
             Joint::Neighbours(neighbours) => neighbours.parts(row),
+            Joint::LocalOutlierFactor(factor) => factor.parts(row),
             Joint::Autoencoder(coder) => coder.parts(row),
+            Joint::VariationalAutoencoder(coder) => coder.parts(row),
         }
     }
 
@@ -130,9 +172,12 @@ impl Joint {
     pub fn learn(&mut self, row: &[Finite], weight: f64) {
         match self {
             Joint::Forest(forest) => forest.learn(row, weight),
+            Joint::HalfSpaceTrees(trees) => trees.learn(row, weight),
             Joint::Pca(pca) => pca.learn(row, weight),
             Joint::Neighbours(neighbours) => neighbours.learn(row, weight),
+            Joint::LocalOutlierFactor(factor) => factor.learn(row, weight),
             Joint::Autoencoder(coder) => coder.learn(row, weight),
+            Joint::VariationalAutoencoder(coder) => coder.learn(row, weight),
         }
     }
 
@@ -140,9 +185,12 @@ impl Joint {
     pub fn bytes(&self) -> usize {
         let held = match self {
             Joint::Forest(forest) => forest.bytes(),
+            Joint::HalfSpaceTrees(trees) => trees.bytes(),
             Joint::Pca(pca) => pca.bytes(),
             Joint::Neighbours(neighbours) => neighbours.bytes(),
+            Joint::LocalOutlierFactor(factor) => factor.bytes(),
             Joint::Autoencoder(coder) => size_of::<Joint>() + coder.bytes(),
+            Joint::VariationalAutoencoder(coder) => size_of::<Joint>() + coder.bytes(),
         };
         held.max(size_of::<Joint>())
     }
@@ -181,9 +229,14 @@ impl Fitted {
                 let kind = Kind::Forest(Forest::fit(table, &options)?);
                 return Ok(Fitted { kind });
             }
+            JointModel::HalfSpaceTrees => Joint::HalfSpaceTrees(HalfSpaceTrees::fit(scaled, random)),
             JointModel::Pca => Joint::Pca(Pca::fit(scaled)),
             JointModel::Neighbours => Joint::Neighbours(Neighbours::fit(scaled, random)),
+            JointModel::LocalOutlierFactor => Joint::LocalOutlierFactor(LocalOutlierFactor::fit(scaled, random)),
             JointModel::Autoencoder => Joint::Autoencoder(Box::new(Autoencoder::fit(scaled, random))),
+            JointModel::VariationalAutoencoder => {
+                Joint::VariationalAutoencoder(Box::new(VariationalAutoencoder::fit(scaled, random)))
+            }
         };
         Ok(Fitted {
             kind: Kind::Scaled(scaling, Box::new(joint)),

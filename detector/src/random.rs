@@ -32,6 +32,18 @@ impl Random {
         (self.next() >> 11) as f64 / (1u64 << 53) as f64
     }
 
+    /// A number of the standard normal distribution (Marsaglia's polar method; its second number is thrown away, so that
+    /// there is nothing more to remember).
+    pub(crate) fn normal(&mut self) -> f64 {
+        loop {
+            let (x, y) = (2.0 * self.unit() - 1.0, 2.0 * self.unit() - 1.0);
+            let square = x * x + y * y;
+            if square > 0.0 && square < 1.0 {
+                return x * (-2.0 * libm::log(square) / square).sqrt();
+            }
+        }
+    }
+
     /// Brings a random choice of `count` elements to the front, in random order.
     pub(crate) fn choose<T>(&mut self, elements: &mut [T], count: usize) {
         for position in 0..count.min(elements.len()) {

@@ -67,18 +67,11 @@ impl Neighbours {
     pub(super) fn parts(&self, row: &[Finite]) -> Vec<f64> {
         let row = near(row, self.reference.width(), FARTHEST);
         let mut parts = vec![0.0; row.len()];
-        let mut found = Nearest::new(self.nearest);
-        let (mut squares, mut other) = ([0.0; BLOCK], vec![0.0; row.len()]);
+        let (mut squares, mut found) = ([0.0; BLOCK], Nearest::new(self.nearest));
         for block in self.reference.blocks().iter().filter(|block| block.rows() >= FEWEST) {
             block.distances(&row, &mut squares);
             found.find(squares.get(..block.rows()).unwrap_or_default(), None);
-            for (_, place) in found.found() {
-                block.row(place, &mut other);
-                for ((part, value), other) in parts.iter_mut().zip(&row).zip(&other) {
-                    let away = f64::from(value - other);
-                    *part += away * away;
-                }
-            }
+            block.add_parts(&row, &found, &mut parts);
         }
         parts
     }

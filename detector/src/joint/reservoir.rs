@@ -140,6 +140,16 @@ impl Block {
         }
     }
 
+    /// Adds the squared distance of a row to those nearest to it, feature by feature.
+    pub(super) fn add_parts(&self, row: &[f32], nearest: &Nearest, parts: &mut [f64]) {
+        for ((part, value), column) in parts.iter_mut().zip(row).zip(self.columns()) {
+            for (_, place) in nearest.found() {
+                let away = f64::from(value - column.get(place).copied().unwrap_or(0.0));
+                *part += away * away;
+            }
+        }
+    }
+
     fn columns(&self) -> std::slice::ChunksExact<'_, f32> {
         self.values.chunks_exact(BLOCK)
     }

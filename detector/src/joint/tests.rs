@@ -1,7 +1,9 @@
 use proptest::prelude::*;
 
+use super::half_space_trees::{FEW, LEVELS, WINDOW, strangeness};
 use super::network::Layer;
 use super::reservoir::{BLOCK, Nearest, Reservoir};
+use super::variational_autoencoder::NOISE;
 use super::*;
 
 fn finite(values: impl IntoIterator<Item = f64>) -> Vec<Finite> {
@@ -68,6 +70,95 @@ fn neighbours_are_as_far_as_in_scikit_learn() {
 }
 
 #[test]
+fn the_local_outlier_factor_is_that_of_scikit_learn() {
+    let reference = reference();
+    let table = Table::new(WIDTH, &reference).unwrap();
+    // Its floor against distances of nothing is lower than ours.
+    let followed = |floor: f64| {
+        let mut factor = LocalOutlierFactor::new(WIDTH, Random::new(0, 0));
+        factor.floor = floor;
+        // The second time nothing is taken in, and all rows have had their turn when all is over.
+        for weight in [1.0, 1e-300, 1e-300] {
+            for row in reference.chunks_exact(WIDTH) {
+                factor.learn(row, weight);
+            }
+        }
+        factor
+    };
+    let theirs = followed(1e-10);
+    check_against_scikit_learn("local_outlier_factor", 1e-6, |row| theirs.score(row).unwrap());
+    let ours = followed(LocalOutlierFactor::new(WIDTH, Random::new(0, 0)).floor);
+    check_against_scikit_learn("local_outlier_factor", 0.02, |row| ours.score(row).unwrap());
+    // All rows are in the sample.
+    let fitted = LocalOutlierFactor::fit(table, Random::new(1, 0));
+    for row in reference.chunks_exact(WIDTH) {
+        let (ours, fitted) = (ours.score(row).unwrap(), fitted.score(row).unwrap());
+        assert!((ours - fitted).abs() < 1e-9, "{ours} {fitted}");
+    }
+}
+
+/// Every node of the tree by its path, with the rows of the window counted one by one: the definition of the paper.
+#[test]
+fn half_space_trees_have_the_mass_that_counting_finds() {
+    const ROWS: u32 = 3 * WINDOW + 17;
+    let mut random = Random::new(2, 0);
+    let mut trees = HalfSpaceTrees::new(3, Random::new(1, 0));
+    let rows: Vec<_> = (0..ROWS)
+        .map(|_| finite((0..3).map(|_| 2.0 * noise(&mut random))))
+        .collect();
+    for row in &rows {
+        trees.learn(row, 1.0);
+    }
+    let window: Vec<_> = rows[2 * WINDOW as usize..3 * WINDOW as usize]
+        .iter()
+        .map(|row| trees.places(row))
+        .collect();
+    let asked = (0..50).map(|n| finite((0..3).map(|_| f64::from(n) * 0.2 * noise(&mut random))));
+    for row in asked {
+        let place = trees.places(&row);
+        let mut mass = 0.0;
+        for tree in &trees.trees {
+            // The rows that are on the same side of every edge so far.
+            let (mut same, mut node, mut level): (Vec<_>, _, _) = (window.iter().collect(), 0, 0);
+            while level < LEVELS && same.len() as f64 > FEW * f64::from(WINDOW) {
+                let (feature, edge) = (usize::from(tree.features[node]), tree.edges[node]);
+                assert_eq!(usize::from(tree.before[node]), same.len());
+                same.retain(|other| (other[feature] < edge) == (place[feature] < edge));
+                node = 2 * node + if place[feature] < edge { 1 } else { 2 };
+                level += 1;
+            }
+            mass += same.len() as f64 * f64::from(1 << level) / f64::from(WINDOW);
+        }
+        let slow = strangeness(mass / trees.trees.len() as f64, WINDOW);
+        assert!((trees.score(&row).unwrap() - slow).abs() < 1e-12);
+    }
+}
+
+#[test]
+fn half_spaces_are_halved_down_to_the_last_level() {
+    let trees = HalfSpaceTrees::new(2, Random::new(1, 0));
+    for tree in &trees.trees {
+        let (mut low, mut high, mut node) = ([f64::NEG_INFINITY; 2], [f64::INFINITY; 2], 0);
+        // Along the path of the middle each edge is within what the edges before have left.
+        while node < tree.features.len() {
+            let (feature, edge) = (usize::from(tree.features[node]), f64::from(tree.edges[node]));
+            assert!(
+                low[feature] < edge && edge < high[feature],
+                "{edge} in {low:?} to {high:?}"
+            );
+            if low[feature].is_finite() && high[feature].is_finite() {
+                let middle = 0.5 * (low[feature] + high[feature]);
+                assert!((edge - middle).abs() < 1e-6, "{edge} in {low:?} to {high:?}");
+            }
+            node = 2 * node + if edge > 0.5 { 1 } else { 2 };
+            let side = if edge > 0.5 { &mut high } else { &mut low };
+            side[feature] = edge;
+        }
+        assert_eq!(tree.features.len(), (1 << LEVELS) - 1);
+    }
+}
+
+#[test]
 fn the_nearest_are_those_that_sorting_finds() {
     let mut random = Random::new(1, 0);
     for wanted in [1, 5, 20] {
@@ -115,8 +206,8 @@ fn together(random: &mut Random) -> Vec<f64> {
 
 #[test]
 fn what_does_not_go_together_is_strange_and_told_by_its_part() {
-    // A forest looks at one feature at a time, and sees little of this.
-    for model in JointModel::ALL.into_iter().skip(1) {
+    // Trees look at one feature at a time, and see little of this.
+    for model in JointModel::ALL.into_iter().skip(2) {
         let mut random = Random::new(9, 0);
         let mut joint = Joint::new(model, WIDTH, 0);
         for _ in 0..3000 {
@@ -140,7 +231,7 @@ fn what_does_not_go_together_is_strange_and_told_by_its_part() {
             named += i32::from(order[0] == 3);
         }
         println!("{model:?}: {above} above, {named} named");
-        assert!(above >= 90 && named >= 60, "{model:?}: {above} above, {named} named");
+        assert!(above >= 80 && named >= 80, "{model:?}: {above} above, {named} named");
     }
 }
 
@@ -195,9 +286,8 @@ fn memory_is_bounded() {
     }
 }
 
-/// Half the summed squares of the errors, in twice the precision and with all weights written out: what the gradient is
-/// checked against.
-fn slow_loss(layers: &[(usize, usize, bool, Vec<f64>)], row: &[f64]) -> f64 {
+/// What comes out of layers, in twice the precision and with all weights written out.
+fn slow_pass(layers: &[(usize, usize, bool, Vec<f64>)], row: &[f64]) -> Vec<f64> {
     let mut values = row.to_vec();
     for (inputs, outputs, bent, weights) in layers {
         values = (0..*outputs)
@@ -211,40 +301,98 @@ fn slow_loss(layers: &[(usize, usize, bool, Vec<f64>)], row: &[f64]) -> f64 {
             .collect();
     }
     values
+}
+
+fn half_squares(answer: &[f64], row: &[f64]) -> f64 {
+    answer
         .iter()
         .zip(row)
         .map(|(answer, value)| 0.5 * (answer - value) * (answer - value))
         .sum()
 }
 
-#[test]
-fn the_gradient_of_an_autoencoder_is_that_of_finite_differences() {
-    let mut random = Random::new(4, 0);
-    let coder = Autoencoder::new(WIDTH, Random::new(5, 0));
-    let row: Vec<f64> = (0..WIDTH).map(|_| noise(&mut random)).collect();
-    let told: Vec<f32> = row.iter().map(|value| *value as f32).collect();
-    let mut gradients = coder.layers.each_ref().map(Layer::gradient);
-    coder.slopes(&told, &mut gradients);
-    let mut layers: Vec<_> = coder.layers.iter().map(Layer::written_out).collect();
-    let row: Vec<f64> = told.iter().map(|value| f64::from(*value)).collect();
+/// Compares gradients with what the loss changes by when each weight is moved a little, and returns how many there were.
+fn check_gradients(
+    gradients: &[Vec<f32>; 4],
+    layers: &[Layer; 4],
+    loss: impl Fn(&[(usize, usize, bool, Vec<f64>)]) -> f64,
+) -> usize {
+    let mut layers: Vec<_> = layers.iter().map(Layer::written_out).collect();
     let mut checked = 0;
     for (which, gradient) in gradients.iter().enumerate() {
         for (place, ours) in gradient.iter().enumerate() {
             let mut at = |move_by: f64| {
                 layers[which].3[place] += move_by;
-                let loss = slow_loss(&layers, &row);
+                let loss = loss(&layers);
                 layers[which].3[place] -= move_by;
                 loss
             };
             let theirs = (at(1e-5) - at(-1e-5)) / 2e-5;
+            let within = 1e-5 * theirs.abs().max(1.0);
             assert!(
-                (f64::from(*ours) - theirs).abs() < 1e-5,
+                (f64::from(*ours) - theirs).abs() < within,
                 "{which} {place}: {ours}, not {theirs}"
             );
             checked += 1;
         }
     }
+    checked
+}
+
+/// A row as a network is told it, and as it is.
+fn row_for_gradients() -> (Vec<f32>, Vec<f64>) {
+    let mut random = Random::new(4, 0);
+    let told: Vec<f32> = (0..WIDTH).map(|_| noise(&mut random) as f32).collect();
+    let row = told.iter().map(|value| f64::from(*value)).collect();
+    (told, row)
+}
+
+#[test]
+fn the_gradient_of_an_autoencoder_is_that_of_finite_differences() {
+    let coder = Autoencoder::new(WIDTH, Random::new(5, 0));
+    let (told, row) = row_for_gradients();
+    let mut gradients = coder.layers.each_ref().map(Layer::gradient);
+    coder.slopes(&told, &mut gradients);
+    let checked = check_gradients(&gradients, &coder.layers, |layers| {
+        half_squares(&slow_pass(layers, &row), &row)
+    });
     assert_eq!(checked, (6 + 1) * 32 + (32 + 1) * 3 + (3 + 1) * 32 + (32 + 1) * 6);
+}
+
+#[test]
+fn the_gradient_of_a_variational_autoencoder_is_that_of_finite_differences() {
+    let coder = VariationalAutoencoder::new(WIDTH, Random::new(5, 0));
+    let (told, row) = row_for_gradients();
+    let drawn = [0.5_f32, -1.25, 0.75];
+    let mut gradients = coder.layers.each_ref().map(Layer::gradient);
+    coder.slopes(&told, &drawn, &mut gradients);
+    let checked = check_gradients(&gradients, &coder.layers, |layers| {
+        let code = slow_pass(&layers[..2], &row);
+        let (mut cost, mut made) = (0.0, Vec::new());
+        for (unit, noise) in drawn.iter().enumerate() {
+            let (mean, logarithm) = (code[unit], code[3 + unit]);
+            cost += 0.5 * (mean * mean + libm::exp(logarithm) - logarithm - 1.0);
+            made.push(mean + libm::exp(0.5 * logarithm) * f64::from(*noise));
+        }
+        half_squares(&slow_pass(&layers[2..], &made), &row) / f64::from(NOISE) + cost
+    });
+    assert_eq!(checked, (6 + 1) * 32 + (32 + 1) * 6 + (3 + 1) * 32 + (32 + 1) * 6);
+}
+
+#[test]
+fn drawn_numbers_are_normal() {
+    let mut random = Random::new(0, 0);
+    let drawn: Vec<f64> = (0..40_000).map(|_| random.normal()).collect();
+    let moment = |power: usize| {
+        drawn
+            .iter()
+            .map(|x| [*x, x * x, x * x * x, x * x * x * x][power - 1])
+            .sum::<f64>()
+            / 4e4
+    };
+    for (power, expected, within) in [(1, 0.0, 0.02), (2, 1.0, 0.03), (3, 0.0, 0.08), (4, 3.0, 0.2)] {
+        assert!((moment(power) - expected).abs() < within, "{power}: {}", moment(power));
+    }
 }
 
 /// What a model of so many features can hold.
@@ -252,9 +400,12 @@ fn most_bytes(model: JointModel, width: usize) -> usize {
     let width = width.min(256);
     match model {
         JointModel::Forest => 32 * 1300 + 256 * width + 1000,
+        JointModel::HalfSpaceTrees => 25 * 3500,
         JointModel::Pca => 12 * width.min(64) * width.min(64) + 8 * width.min(64) + 1000,
         JointModel::Neighbours => 4096 * width + 1000,
+        JointModel::LocalOutlierFactor => 1024 * width + 256 * 16 + 1000,
         JointModel::Autoencoder => (2048 + 12 * 65) * width + 10_000,
+        JointModel::VariationalAutoencoder => (2048 + 12 * 65) * width + 13_000,
     }
 }
 
