@@ -110,13 +110,13 @@ pub enum ForestError {
         values: usize,
     },
     /// There are too many rows, or none to learn from.
-    #[error("{rows} rows: a forest is fitted to at least one and fewer than 2^32")]
+    #[error("{rows} rows: a model is fitted to at least one and fewer than 2^32")]
     Rows {
         /// Rows that there are.
         rows: usize,
     },
     /// The rows are not those that the forest was fitted to.
-    #[error("rows of {given} features, but the forest was fitted to {fitted}")]
+    #[error("rows of {given} features, but the model was fitted to {fitted}")]
     Width {
         /// Features of these rows.
         given: usize,
