@@ -1,9 +1,11 @@
 //! What a user can set. Every value is valid by construction, so that nothing has to check it again.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 
 use serde::{Deserialize, Serialize};
 
+use crate::joint::JointModel;
 use crate::limit::HardLimits;
 use crate::plain::in_plain_words;
 
@@ -134,13 +136,24 @@ impl ConfigError {
 }
 
 /// Models beside those that are always there. A state is made with them: it can be loaded with the same ones only.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Models {
-    /// Whether a subject with at least three metrics gets an isolation forest over all of them together, for rows whose
-    /// metrics are strange only in combination. It counts as six metrics towards `bounds.max_metrics`.
-    pub forest: bool,
+    /// Which models a subject with at least three metrics gets over all of them together, for rows whose metrics are
+    /// strange only in combination. Their order means nothing. They count as six metrics towards `bounds.max_metrics`.
+    pub together: BTreeSet<JointModel>,
+}
+
+/// The models over all metrics of a subject together that are there unless a configuration says otherwise.
+const TOGETHER: [JointModel; 0] = [];
+
+impl Default for Models {
+    fn default() -> Self {
+        Models {
+            together: BTreeSet::from(TOGETHER),
+        }
+    }
 }
 
 /// Limits on memory: what a detector holds is a function of these, never of its traffic.

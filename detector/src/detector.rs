@@ -11,6 +11,7 @@ use crate::decide::{Course, Rules};
 use crate::episode::Strange;
 use crate::event::{Event, Finite, LogRecord, Request, Sample, Timestamp, Value};
 use crate::feature;
+use crate::joint::JointModel;
 use crate::limit;
 use crate::log::{Ended, Match, Sessions, Stream, TemplateStats, Templates};
 use crate::metric::{Row, is_counter};
@@ -272,7 +273,7 @@ impl Detector {
         let numbers = sample.values.iter().map(|value| (value.metric, value.value));
         let hits = self.config.rules.hits(&sample.subject, numbers);
         // What is counted of a log is three numbers that say much the same.
-        let forest = self.config.models.forest && of == Of::Metrics;
+        let forest = self.config.models.together.contains(&JointModel::Forest) && of == Of::Metrics;
         let core = &mut self.core;
         let (series, evicted) = core
             .table

@@ -48,7 +48,11 @@ pub fn footprint(config: &Config) -> Vec<Part> {
         most_bytes,
         usual_bytes,
     };
-    let metric = if config.models.forest { METRIC_IN_FOREST } else { METRIC };
+    let metric = if config.models.together.is_empty() {
+        METRIC
+    } else {
+        METRIC_IN_FOREST
+    };
     let mut parts = vec![
         part("series", u64::from(max_series.get()), SERIES),
         part("metrics of all series", u64::from(max_metrics.get()), metric),

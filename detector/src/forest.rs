@@ -8,7 +8,6 @@
 
 mod grid;
 mod online;
-mod random;
 mod tree;
 mod walk;
 
@@ -19,9 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use self::grid::Grid;
 pub use self::online::{MOST_ONLINE_FEATURES, OnlineForest, OnlineOptions};
-use self::random::Random;
 use self::tree::{PARTS, Tree};
 use crate::event::Finite;
+use crate::random::Random;
 
 /// Rows that one tree is grown from at most: as many as eight levels can tell apart on average.
 pub const MOST_SAMPLES: usize = 256;
@@ -111,13 +110,13 @@ pub enum ForestError {
         values: usize,
     },
     /// There are too many rows, or none to learn from.
-    #[error("{rows} rows: a forest is fitted to at least one and fewer than 2^32")]
+    #[error("{rows} rows: a model is fitted to at least one and fewer than 2^32")]
     Rows {
         /// Rows that there are.
         rows: usize,
     },
     /// The rows are not those that the forest was fitted to.
-    #[error("rows of {given} features, but the forest was fitted to {fitted}")]
+    #[error("rows of {given} features, but the model was fitted to {fitted}")]
     Width {
         /// Features of these rows.
         given: usize,
@@ -149,8 +148,25 @@ impl<'a> Table<'a> {
         }
     }
 
-    fn rows(&self) -> usize {
+    pub(crate) fn rows(&self) -> usize {
         self.values.len() / self.width
+    }
+
+    pub(crate) fn width(&self) -> usize {
+        self.width
+    }
+
+    /// All rows, in their order.
+    pub(crate) fn each(&self) -> std::slice::ChunksExact<'a, Finite> {
+        self.values.chunks_exact(self.width)
+    }
+
+    /// A random choice of so many rows, or all that there are, in random order.
+    pub(crate) fn sample(&self, count: usize, random: &mut Random) -> Vec<&'a [Finite]> {
+        let mut rows: Vec<_> = self.each().collect();
+        random.choose(&mut rows, count);
+        rows.truncate(count);
+        rows
     }
 }
 

@@ -76,12 +76,12 @@ fn digest(config: &Config) -> u64 {
         max_templates,
         max_routes,
     } = &config.bounds;
-    let Models { forest } = config.models;
+    let Models { together } = &config.models;
     let mut bytes = [0; 17];
     let bounds = [max_series, max_metrics, max_templates, max_routes];
     for (chunk, bound) in bytes.chunks_exact_mut(4).zip(bounds) {
         chunk.copy_from_slice(&bound.get().to_le_bytes());
     }
-    bytes[16] = u8::from(forest);
+    bytes[16] = together.iter().fold(0, |bits, model| bits | model.bit());
     xxh3_64(&bytes)
 }

@@ -5,7 +5,7 @@ use watchpost_detector::{
 };
 
 const METRICS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
-const ON: &str = r#"{"models": {"forest": true}, "false_alarms_per_day": 10}"#;
+const ON: &str = r#"{"models": {"together": ["forest"]}, "false_alarms_per_day": 10}"#;
 
 /// Noise in (-1.5, 1.5), the same in every run.
 fn noise(state: &mut u64) -> f64 {

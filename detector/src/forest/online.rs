@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::random::Random;
 use super::tree::{Rows, Tree};
 use super::{ForestError, MOST_SAMPLES, MOST_TREES, score, walk};
 use crate::event::Finite;
+use crate::random::Random;
 
 /// An isolation forest over a stream of rows: bounded memory, bounded work for each row.
 ///
@@ -62,6 +62,14 @@ impl OnlineOptions {
             horizon: horizon.max(u32::from(reservoir)),
             seed,
         })
+    }
+
+    /// What is usual, with this seed.
+    pub fn seeded(seed: u64) -> Self {
+        OnlineOptions {
+            seed,
+            ..OnlineOptions::default()
+        }
     }
 }
 
