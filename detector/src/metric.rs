@@ -4,6 +4,7 @@ mod channel;
 mod forecast;
 mod model;
 mod row;
+mod season;
 mod together;
 mod unit;
 
