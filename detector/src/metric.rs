@@ -5,6 +5,7 @@ mod forecast;
 mod model;
 mod novelty;
 mod row;
+mod season;
 mod together;
 mod unit;
 
