@@ -97,6 +97,8 @@ const SHARE_OF_SHAPE: f64 = 0.5;
 /// The spread of each look forgets with so many deviations. That is long on purpose: a spread that follows a bad week
 /// finds nothing in it.
 const MEMORY: f64 = 4096.0;
+/// What is stranger by less than this is as strange.
+const SAYS_MORE: f64 = 0.1;
 /// What was told is news again when it comes again after some hundred values.
 const FORGETS_WHAT_WAS_TOLD: f64 = 1.0 - 1.0 / 200.0;
 
@@ -336,7 +338,7 @@ impl Metric {
                 }
             }
         }
-        if reading.surprise > self.told {
+        if reading.surprise > self.told + SAYS_MORE {
             reading.news = reading.surprise;
         }
     }
@@ -387,7 +389,10 @@ impl Metric {
         self.same += (1.0 / 256.0) * (f64::from(u8::from(change == 0.0)) - self.same);
         self.run = if change == 0.0 { self.run + 1 } else { 0 };
         self.last = value;
-        self.told = (self.told * FORGETS_WHAT_WAS_TOLD).at_least(reading.surprise);
+        if reading.surprise < 0.5 * self.told {
+            self.told *= FORGETS_WHAT_WAS_TOLD;
+        }
+        self.told = self.told.at_least(reading.surprise);
 
         let reach = if self.seen < FIRST_VALUES {
             f64::INFINITY
