@@ -8,7 +8,6 @@
 
 mod grid;
 mod online;
-mod random;
 mod tree;
 mod walk;
 
@@ -19,7 +18,7 @@ use serde::{Deserialize, Serialize};
 
 use self::grid::Grid;
 pub use self::online::{MOST_ONLINE_FEATURES, OnlineForest, OnlineOptions};
-use self::random::Random;
+use crate::random::Random;
 use self::tree::{PARTS, Tree};
 use crate::event::Finite;
 

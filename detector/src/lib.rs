@@ -18,6 +18,7 @@ mod metric;
 mod near;
 mod number;
 mod plain;
+mod random;
 mod request;
 mod scorer;
 mod series;

@@ -7,5 +7,5 @@ mod row;
 mod together;
 mod unit;
 
-pub(crate) use row::Row;
+pub(crate) use row::{Beside, Row};
 pub(crate) use unit::{is_counter, unit};

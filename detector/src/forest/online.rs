@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::random::Random;
+use crate::random::Random;
 use super::tree::{Rows, Tree};
 use super::{ForestError, MOST_SAMPLES, MOST_TREES, score, walk};
 use crate::event::Finite;

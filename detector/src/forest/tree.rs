@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::grid::{Cut, between};
-use super::random::Random;
+use crate::random::Random;
 use super::{average_path_length, walk::LEVELS};
 
 /// Nodes of four levels, and the ways out of them.
