@@ -83,6 +83,10 @@ pub(super) struct Together {
     first: Option<Timestamp>,
     /// Rows that were learned, anomalous ones by their weight.
     learned: f64,
+    /// Rows that were seen.
+    rows: f64,
+    /// For how many rows it has been strange; what is over is forgotten soon.
+    lasting: f64,
     random: Random,
     forest: Option<Following>,
 }
@@ -116,13 +120,21 @@ struct Far {
 
 /// States that are kept to compare with; they are from about the last `HORIZON` rows.
 const ROWS: usize = 512;
-const HORIZON: f64 = 16_384.0;
+const HORIZON: f64 = 65_536.0;
 /// From so many rows on there is something to compare with.
 const FIRST_ROWS: usize = 64;
 /// Before a whole day was seen, a state may be new because of the time of the day: nothing can be stranger then than
 /// there were rows to tell. Later it can be so many decades stranger.
 const DAY: f64 = 86_400.0;
 const MOST_BEYOND: f64 = 2.0;
+/// One row in a hundred is strange.
+const STRANGE: f64 = 2.0;
+/// In the end it becomes usual all the same.
+const LEAST_WEIGHT: f64 = 0.02;
+/// What the models of the metrics say supports what is seen together up to here. Beyond, they are on their own, and so
+/// many decades are taken from what they say.
+const MOST_SUPPORT: f64 = 2.5;
+const ALONE: f64 = 2.0;
 /// How much faster than assumed the tail of what the metrics say may fall.
 const STEEPEST: f32 = 4.0;
 
@@ -136,6 +148,8 @@ impl Together {
             metrics: metrics as u16,
             first: None,
             learned: 0.0,
+            rows: 0.0,
+            lasting: 0.0,
             random: Random::new(0, metrics as u64),
             forest: None,
         }
@@ -171,8 +185,11 @@ impl Together {
             ..Sight::default()
         };
         let mut all = Harmonic::default();
-        sight.worth = if alone > 0.0 { self.alone.surprise(alone) } else { 0.0 };
-        all.add(sight.worth);
+        if alone > ALONE {
+            let known = libm::log10(self.rows + 1.0);
+            sight.worth = (self.alone.surprise(alone).at_most(known + MOST_BEYOND) - ALONE).at_least(0.0);
+        }
+        all.add(alone.at_most(MOST_SUPPORT));
         for (((view, evidence), numbers), far) in
             (self.views.iter().zip(&self.evidence).zip(&numbers.0)).zip(&mut sight.ways)
         {
@@ -186,14 +203,24 @@ impl Together {
         if let Some(forest) = &sight.forest {
             all.add(forest.surprise);
         }
-        sight.surprise = all.surprise();
+        sight.surprise = all.surprise().at_least(sight.worth);
         sight
     }
 
     /// Learns the row of which `sight` was read.
     pub(super) fn learn(&mut self, time: Timestamp, numbers: &Numbers, away: &[Finite], sight: &Sight, weight: f64) {
         self.first.get_or_insert(time);
-        self.alone.learn(sight.alone, weight);
+        // What it is worth is what it is worth while it lasts as well: models that look at what adds up stay at their
+        // highest for as long as learning is guarded.
+        if weight > 0.0 {
+            self.rows += 1.0;
+            self.alone.learn(sight.alone, 1.0);
+        }
+        // Rows that follow each other in a strange state are one event, not many: it must not become usual while it
+        // lasts, nor make what is stranger look common.
+        let strange = sight.ways.iter().flatten().any(|far| far.surprise >= STRANGE);
+        self.lasting = if strange { self.lasting + 1.0 } else { 0.5 * self.lasting };
+        let weight = weight * (1.0 / self.lasting.at_least(1.0)).at_least(LEAST_WEIGHT);
         for (evidence, far) in self.evidence.iter_mut().zip(&sight.ways) {
             if let Some(far) = far {
                 evidence.learn(far.distance, weight);

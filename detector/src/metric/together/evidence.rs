@@ -16,7 +16,7 @@ pub(super) struct Evidence {
 }
 
 /// Distances are remembered for about as long as the rows that they are measured from.
-const MEMORY: f64 = 8192.0;
+const MEMORY: f64 = 65_536.0;
 /// From so many distances on it is known what is usual.
 const FIRST: f64 = 64.0;
 /// Distances wander by so much because the rows that are kept are random ones.
