@@ -18,9 +18,9 @@ use serde::{Deserialize, Serialize};
 
 use self::grid::Grid;
 pub use self::online::{MOST_ONLINE_FEATURES, OnlineForest, OnlineOptions};
-use crate::random::Random;
 use self::tree::{PARTS, Tree};
 use crate::event::Finite;
+use crate::random::Random;
 
 /// Rows that one tree is grown from at most: as many as eight levels can tell apart on average.
 pub const MOST_SAMPLES: usize = 256;

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::random::Random;
 use super::tree::{Rows, Tree};
 use super::{ForestError, MOST_SAMPLES, MOST_TREES, score, walk};
 use crate::event::Finite;
+use crate::random::Random;
 
 /// An isolation forest over a stream of rows: bounded memory, bounded work for each row.
 ///

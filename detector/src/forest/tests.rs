@@ -225,7 +225,7 @@ proptest! {
 fn usual(row: u64, feature: u64) -> f64 {
     let mut sum = 0.0;
     for part in 0..4 {
-        let mixed = super::random::Random::new(row, feature * 4 + part).unit();
+        let mixed = crate::random::Random::new(row, feature * 4 + part).unit();
         sum += mixed - 0.5;
     }
     sum * 1.7

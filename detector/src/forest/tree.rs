@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::grid::{Cut, between};
-use crate::random::Random;
 use super::{average_path_length, walk::LEVELS};
+use crate::random::Random;
 
 /// Nodes of four levels, and the ways out of them.
 const NODES: usize = 15;

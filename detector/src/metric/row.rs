@@ -249,7 +249,11 @@ impl Row {
             Some(_) if parts.is_empty() => Kind::Spike,
             _ => kind(strongest),
         };
-        let sum: f64 = parts.iter().map(|part| part.2).chain(joint.iter().map(|part| part.surprise)).sum();
+        let sum: f64 = parts
+            .iter()
+            .map(|part| part.2)
+            .chain(joint.iter().map(|part| part.surprise))
+            .sum();
         let share = |part: f64| if sum > 0.0 { surprise * part / sum } else { 0.0 };
         let contributions: Vec<_> = parts
             .iter()
@@ -274,18 +278,23 @@ impl Row {
                     },
                 }
             })
-            .chain(joint.iter().filter(|part| part.surprise > 0.0).map(|part| Contribution {
-                of: part.metric.name.clone(),
-                model: part.model.to_owned(),
-                surprise: share(part.surprise),
-                observed: Observation::Number(part.reading.value),
-                expected: Expected {
-                    value: Observation::Number(part.reading.value - part.above),
-                    low: None,
-                    high: None,
-                },
-                unit: unit(&part.metric.name).map(str::to_owned),
-            }))
+            .chain(
+                joint
+                    .iter()
+                    .filter(|part| part.surprise > 0.0)
+                    .map(|part| Contribution {
+                        of: part.metric.name.clone(),
+                        model: part.model.to_owned(),
+                        surprise: share(part.surprise),
+                        observed: Observation::Number(part.reading.value),
+                        expected: Expected {
+                            value: Observation::Number(part.reading.value - part.above),
+                            low: None,
+                            high: None,
+                        },
+                        unit: unit(&part.metric.name).map(str::to_owned),
+                    }),
+            )
             .collect();
         let mut goals: Vec<Goal<'_>> = parts
             .iter()

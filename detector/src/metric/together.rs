@@ -219,7 +219,11 @@ impl Together {
         // Rows that follow each other in a strange state are one event, not many: it must not become usual while it
         // lasts, nor make what is stranger look common.
         let strange = sight.ways.iter().flatten().any(|far| far.surprise >= STRANGE);
-        self.lasting = if strange { self.lasting + 1.0 } else { 0.5 * self.lasting };
+        self.lasting = if strange {
+            self.lasting + 1.0
+        } else {
+            0.5 * self.lasting
+        };
         let weight = weight * (1.0 / self.lasting.at_least(1.0)).at_least(LEAST_WEIGHT);
         for (evidence, far) in self.evidence.iter_mut().zip(&sight.ways) {
             if let Some(far) = far {

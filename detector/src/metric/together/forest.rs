@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::metric::channel::Channel;
 use crate::event::Finite;
 use crate::forest::{MOST_ONLINE_FEATURES, OnlineForest, OnlineOptions};
+use crate::metric::channel::Channel;
 use crate::number::Bounded;
 use crate::threshold::within;
 
@@ -59,10 +59,7 @@ impl Following {
             let nominal = self.above.nominal((score - self.level).at_least(0.0), FLOOR);
             self.above.tail.surprise(nominal).at_most(known + MOST_BEYOND)
         };
-        Some(Sight {
-            surprise,
-            score,
-        })
+        Some(Sight { surprise, score })
     }
 
     /// By how much the score would fall without the deviation of each metric.

@@ -91,7 +91,9 @@ impl View {
         let count = rows.len().max(1) as f64;
         let mut parts = Vec::with_capacity(self.scales.len());
         for (metric, (scale, number)) in self.scales.iter().zip(numbers).enumerate() {
-            let own = cells.get(metric).map_or(0.0, |cell| f64::from(*cell) - f64::from(MIDDLE));
+            let own = cells
+                .get(metric)
+                .map_or(0.0, |cell| f64::from(*cell) - f64::from(MIDDLE));
             let (mut square, mut mean) = (0.0, 0.0);
             for cell in rows.iter().filter_map(|row| row.get(metric)) {
                 let cell = f64::from(*cell) - f64::from(MIDDLE);
@@ -217,7 +219,10 @@ impl Scale {
         };
         let middle = at(0.5);
         let range = at(1.0) - at(0.0);
-        let mean_square = numbers.iter().map(|number| (number - middle) * (number - middle)).sum::<f64>();
+        let mean_square = numbers
+            .iter()
+            .map(|number| (number - middle) * (number - middle))
+            .sum::<f64>();
         let deviation = libm::sqrt(mean_square / count.max(1) as f64);
         let spread = ((at(0.95) - at(0.05)) / NINE_OF_TEN)
             .at_least(LEAST_OF_DEVIATION * deviation)
