@@ -134,7 +134,7 @@ const LEAST_WEIGHT: f64 = 0.02;
 /// What the models of the metrics say supports what is seen together up to here. Beyond, they are on their own, and so
 /// many decades are taken from what they say.
 const MOST_SUPPORT: f64 = 2.5;
-const ALONE: f64 = 2.0;
+const ALONE: f64 = 1.0;
 /// How much faster than assumed the tail of what the metrics say may fall.
 const STEEPEST: f32 = 4.0;
 
