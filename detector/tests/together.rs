@@ -113,3 +113,26 @@ fn what_is_strange_together_is_explained_and_has_a_counterfactual() {
     let verdict = observe(&mut again, 3000, &strange, &mut Vec::new());
     assert!(!verdict.state.is_anomalous(), "{verdict:?}");
 }
+
+#[test]
+fn metrics_that_move_together_and_stop_doing_so_are_found_though_each_stays_where_it_often_is() {
+    let mut detector = Detector::new(Config::default());
+    let (mut state, mut alarms) = (1, Vec::new());
+    let mut rank = [0, 0];
+    for minute in 0..6000 {
+        // A load that rises and falls, not with the time of the day, and six metrics that follow it.
+        let load = 10.0 + 5.0 * f64::from(u8::from(minute / 37 % 2 == 0)) + 3.0 * noise(&mut state);
+        let broken = (5900..5905).contains(&minute);
+        let row: Vec<f64> = (0..6)
+            .map(|metric| {
+                let part = if broken && metric < 3 { 25.0 - load } else { load };
+                part * f64::from(metric + 1) + 0.2 * noise(&mut state)
+            })
+            .collect();
+        let verdict = observe(&mut detector, minute, &row, &mut alarms);
+        if minute >= 3000 {
+            rank[usize::from(broken)] += usize::from(verdict.surprise >= 2.0);
+        }
+    }
+    assert!(rank[1] >= 3 && rank[0] < 60, "{rank:?}");
+}

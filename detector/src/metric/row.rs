@@ -190,7 +190,6 @@ impl Row {
             }
         }
         self.scratch = readings;
-        // It may be younger than the row.
         if let (Some(together), Some(sight)) = (&mut self.together, &self.sight) {
             together.learn(time, &self.seen.numbers, &self.seen.away, sight, weight);
         }

@@ -209,6 +209,9 @@ impl Together {
 
     /// Learns the row of which `sight` was read.
     pub(super) fn learn(&mut self, time: Timestamp, numbers: &Numbers, away: &[Finite], sight: &Sight, weight: f64) {
+        if !self.fits(numbers) {
+            return;
+        }
         self.first.get_or_insert(time);
         // What it is worth is what it is worth while it lasts as well: models that look at what adds up stay at their
         // highest for as long as learning is guarded.
@@ -264,12 +267,21 @@ impl Together {
     /// The state that the metrics have is accepted as normal.
     pub(super) fn accept(&mut self, numbers: &Numbers) {
         let rows = self.views[0].rows();
+        if !self.fits(numbers) {
+            return;
+        }
         for _ in 0..view::NEAREST {
             let place = self.random.below(rows);
             for (view, numbers) in self.views.iter_mut().zip(&numbers.0) {
                 view.put(place, numbers);
             }
         }
+    }
+
+    /// Whether these are the numbers of its metrics: it may be younger than the row.
+    fn fits(&self, numbers: &Numbers) -> bool {
+        numbers.0.iter().all(|numbers| numbers.len() == self.metrics())
+            && self.views.iter().all(|view| view.metrics() == self.metrics())
     }
 
     /// A scale that is too fine makes much of nothing: what is left when the time of the day is taken away cannot be told

@@ -15,7 +15,6 @@ pub(super) struct View {
     cells: Vec<u8>,
     /// Rows as they are, before there are enough of them to measure a scale.
     young: Vec<f64>,
-    rows: u16,
 }
 
 /// What numbers of one metric are measured in.
@@ -48,12 +47,19 @@ impl View {
             scales: vec![Scale::default(); metrics],
             cells: Vec::new(),
             young: Vec::new(),
-            rows: 0,
         }
     }
 
+    pub(super) fn metrics(&self) -> usize {
+        self.scales.len()
+    }
+
     pub(super) fn rows(&self) -> usize {
-        usize::from(self.rows)
+        if self.is_young() {
+            self.young.len() / self.metrics().max(1)
+        } else {
+            self.cells.len() / self.stride()
+        }
     }
 
     /// Whether no scale was measured yet.
@@ -131,12 +137,11 @@ impl View {
                 }
             }
         }
-        self.rows = self.rows.max(place as u16 + 1);
     }
 
     /// Measures the scale by the rows that there are. A unit is no less than `least` of its metric.
     pub(super) fn measure(&mut self, least: impl Fn(usize) -> f64) {
-        let (rows, metrics, stride) = (self.rows(), self.scales.len(), self.stride());
+        let (rows, metrics, stride) = (self.rows(), self.metrics().max(1), self.stride());
         let young = self.is_young();
         let mut cells = vec![MIDDLE; rows * stride];
         let mut numbers = Vec::with_capacity(rows);
@@ -161,7 +166,7 @@ impl View {
     }
 
     fn stride(&self) -> usize {
-        self.scales.len().next_multiple_of(LANES)
+        self.scales.len().next_multiple_of(LANES).max(LANES)
     }
 
     fn cells(&self, numbers: &[f64]) -> Vec<u8> {
