@@ -14,7 +14,7 @@ use crate::feature;
 use crate::joint::JointModel;
 use crate::limit;
 use crate::log::{Ended, Match, Sessions, Stream, TemplateStats, Templates};
-use crate::metric::{Row, is_counter};
+use crate::metric::{Beside, Row, is_counter};
 use crate::near::{NEAR_BUDGET, NearMisses};
 use crate::number::Bounded;
 use crate::request::{Context, Traffic};
@@ -273,7 +273,11 @@ impl Detector {
         let numbers = sample.values.iter().map(|value| (value.metric, value.value));
         let hits = self.config.rules.hits(&sample.subject, numbers);
         // What is counted of a log is three numbers that say much the same.
-        let forest = self.config.models.together.contains(&JointModel::Forest) && of == Of::Metrics;
+        let beside = match of {
+            Of::Metrics if self.config.models.together.contains(&JointModel::Forest) => Beside::WithForest,
+            Of::Metrics => Beside::Together,
+            _ => Beside::Nothing,
+        };
         let core = &mut self.core;
         let (series, evicted) = core
             .table
@@ -293,7 +297,7 @@ impl Detector {
         if of == Of::Metrics {
             pulse.beat(core.time.running);
         }
-        let assessment = row.assess(sample.time, sample.values, max, forest);
+        let assessment = row.assess(sample.time, sample.values, max, beside);
         core.status.ignored_metrics += assessment.ignored;
         let surprise = if assessment.learning {
             0.0
@@ -329,10 +333,10 @@ impl Detector {
             let models = (beyond > 0.0).then(|| row.explain(sample.time, &lowered, beyond, target).1);
             // The row that was assessed last has to stay as it is: what is only tried, is tried on a copy.
             let mut copy = row.clone();
-            let clears = copy.assess(sample.time, &lowered, max, forest).surprise < target;
+            let clears = copy.assess(sample.time, &lowered, max, beside).surprise < target;
             let (kind, mut explanation) = limit::explain(&hits, total, clears, models);
             if let Some(first) = sample.values.iter().find(|value| limit::is_first(&hits, value.metric)) {
-                copy.assess(sample.time, &[*first], max, forest);
+                copy.assess(sample.time, &[*first], max, beside);
                 explanation.features = copy.explain(sample.time, &[*first], 0.0, f64::INFINITY).1.features;
                 // The first value of all has nothing before it; of a counter it is not yet a rate.
                 if explanation.features.is_empty() && !is_counter(first.metric) {

@@ -9,5 +9,5 @@ mod season;
 mod together;
 mod unit;
 
-pub(crate) use row::Row;
+pub(crate) use row::{Beside, Row};
 pub(crate) use unit::{is_counter, unit};

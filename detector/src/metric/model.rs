@@ -188,6 +188,20 @@ impl Metric {
         Finite::new(within(deviation / usual, -FARTHEST, FARTHEST))
     }
 
+    /// How far the value is from the same time of the days before, or from the last hundred values before there were
+    /// such days.
+    pub(super) fn beside_the_days(&self, reading: &Reading) -> f64 {
+        match reading.range {
+            Some(range) => reading.value - range.nearest(reading.value),
+            None => self.beside_the_last(reading),
+        }
+    }
+
+    /// How far the value is from the level of the last hundred, with the time of the day taken away.
+    pub(super) fn beside_the_last(&self, reading: &Reading) -> f64 {
+        reading.deviations[Look::Lasting as usize]
+    }
+
     pub(super) fn is_counter(&self) -> bool {
         self.counter
     }

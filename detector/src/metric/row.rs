@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::channel::Look;
 use super::forecast::TimeOfDay;
 use super::model::{Metric, Reading};
-use super::together::{COUNTS_AS, FEWEST, Sight, Together};
+use super::together::{FEWEST, FOREST_COUNTS_AS, Numbers, Sight, Together};
 use super::unit::unit;
 use crate::event::{Finite, Timestamp, Value};
 use crate::number::Bounded;
@@ -20,9 +20,17 @@ pub(crate) struct Row {
     #[serde(skip)]
     scratch: Vec<Option<Reading>>,
     #[serde(skip)]
-    deviations: Vec<Finite>,
+    seen: Seen,
     #[serde(skip)]
     sight: Option<Sight>,
+}
+
+/// What a row looks like to those who look at all its metrics together, in the order of the metrics.
+#[derive(Debug, Clone, PartialEq, Default)]
+struct Seen {
+    numbers: Numbers,
+    /// For the forest.
+    away: Vec<Finite>,
 }
 
 /// What a row looks like, before anything is learned from it.
@@ -38,9 +46,23 @@ pub(crate) struct Assessment {
     pub(crate) ignored: u64,
 }
 
+/// What is looked at beside each metric alone, once there are enough of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Beside {
+    Nothing,
+    /// All of them together.
+    Together,
+    /// A forest as well.
+    WithForest,
+}
+
 /// A metric takes part in an explanation when it is at least half as surprising as the most surprising one.
 const TAKES_PART: f64 = 0.5;
 const MOST_CONTRIBUTIONS: usize = 5;
+/// It takes part in what is strange together when it is at least this share as far from others as the farthest.
+const TAKES_PART_TOGETHER: f64 = 0.25;
+/// So many metrics are brought to what is usual at most, to see whether that is enough.
+const MOST_GOALS: usize = 16;
 
 impl Row {
     pub(crate) fn new() -> Self {
@@ -48,13 +70,13 @@ impl Row {
             metrics: Vec::new(),
             together: None,
             scratch: Vec::new(),
-            deviations: Vec::new(),
+            seen: Seen::default(),
             sight: None,
         }
     }
 
     /// What a row looks like. Metrics that were never seen before get a model, up to `max` of them.
-    pub(crate) fn assess(&mut self, time: Timestamp, values: &[Value<'_>], max: usize, forest: bool) -> Assessment {
+    pub(crate) fn assess(&mut self, time: Timestamp, values: &[Value<'_>], max: usize, beside: Beside) -> Assessment {
         let (mut added, mut ignored) = (0, 0);
         let at = TimeOfDay::of(time);
         let mut readings = std::mem::take(&mut self.scratch);
@@ -79,15 +101,18 @@ impl Row {
             .enumerate()
             .filter_map(|(position, value)| self.metrics.get(self.find(position, value.metric)?))
             .all(Metric::is_learning);
-        let mut deviations = std::mem::take(&mut self.deviations);
-        self.sight = self.together(values, &readings, &mut deviations);
-        let sight = self.sight.as_ref();
-        let surprise = with_sight(combine(&readings, |reading| reading.news), readings.len(), sight);
-        let state = with_sight(combine(&readings, |reading| reading.surprise), readings.len(), sight);
-        self.deviations = deviations;
+        let mut seen = std::mem::take(&mut self.seen);
+        let state = combine(&readings, |reading| reading.surprise);
+        self.sight = self.together(time, values, &readings, state, &mut seen);
+        // What metrics look like together is a state, which is as strange as it is for as long as it lasts.
+        let (surprise, state) = match &self.sight {
+            Some(sight) => (sight.surprise, sight.surprise),
+            None => (combine(&readings, |reading| reading.news), state),
+        };
+        self.seen = seen;
         self.scratch = readings;
-        if forest {
-            added += self.follow_together(max);
+        if beside != Beside::Nothing {
+            added += self.follow_together(max, beside);
         }
         Assessment {
             surprise,
@@ -109,51 +134,57 @@ impl Row {
                 metric.read(&at, value.value.value())
             })
             .collect();
-        let sight = self.together(values, &readings, &mut Vec::new());
-        with_sight(
-            combine(&readings, |reading| reading.news),
-            readings.len(),
-            sight.as_ref(),
-        )
-    }
-
-    /// Sees to it that there is a forest for the metrics that there are, and returns what it adds to their number.
-    fn follow_together(&mut self, max: usize) -> usize {
-        let metrics = self.metrics.len();
-        match &mut self.together {
-            Some(together) => {
-                if !together.is_for(metrics) {
-                    **together = Together::new(metrics);
-                }
-                0
-            }
-            None if metrics >= FEWEST && metrics + COUNTS_AS <= max => {
-                self.together = Some(Box::new(Together::new(metrics)));
-                COUNTS_AS
-            }
-            None => 0,
+        let state = combine(&readings, |reading| reading.surprise);
+        match self.together(time, values, &readings, state, &mut Seen::default()) {
+            Some(sight) => sight.surprise,
+            None => combine(&readings, |reading| reading.news),
         }
     }
 
-    /// How the deviations of a row look together. They are in the order of the metrics.
+    /// Sees to it that the metrics that there are get looked at together, and returns what a forest adds to their number.
+    fn follow_together(&mut self, max: usize, beside: Beside) -> usize {
+        let metrics = self.metrics.len();
+        if metrics < FEWEST {
+            return 0;
+        }
+        let before = self.metrics();
+        let together = self.together.get_or_insert_with(|| Box::new(Together::new(metrics)));
+        let forest = together.has_forest() || beside == Beside::WithForest && metrics + FOREST_COUNTS_AS <= max;
+        if !together.is_for(metrics) {
+            **together = Together::new(metrics);
+        }
+        if forest && !together.has_forest() {
+            together.grow_forest();
+        }
+        self.metrics() - before
+    }
+
+    /// How a row looks whose metrics look `alone` to their models.
     fn together(
         &self,
+        time: Timestamp,
         values: &[Value<'_>],
         readings: &[Option<Reading>],
-        deviations: &mut Vec<Finite>,
+        alone: f64,
+        seen: &mut Seen,
     ) -> Option<Sight> {
         let together = self.together.as_ref()?;
-        deviations.clear();
-        deviations.resize(together.metrics(), Finite::default());
+        seen.numbers.clear(together.metrics());
+        seen.away.clear();
+        if together.has_forest() {
+            seen.away.resize(together.metrics(), Finite::default());
+        }
         for ((position, value), reading) in values.iter().enumerate().zip(readings) {
             if let Some(index) = self.find(position, value.metric)
-                && let (Some(metric), Some(slot), Some(reading)) =
-                    (self.metrics.get(index), deviations.get_mut(index), reading)
+                && let (Some(metric), Some(reading)) = (self.metrics.get(index), reading)
             {
-                *slot = metric.away(reading).unwrap_or_default();
+                seen.numbers.set(index, metric, reading);
+                if let Some(slot) = seen.away.get_mut(index) {
+                    *slot = metric.away(reading).unwrap_or_default();
+                }
             }
         }
-        together.read(deviations)
+        Some(together.read(time, &seen.numbers, &seen.away, alone))
     }
 
     /// Learns the row that was assessed last.
@@ -168,19 +199,23 @@ impl Row {
             }
         }
         self.scratch = readings;
-        if let Some(together) = &mut self.together {
-            together.learn(&self.deviations, self.sight.as_ref(), weight);
+        if let (Some(together), Some(sight)) = (&mut self.together, &self.sight) {
+            together.learn(time, &self.seen.numbers, &self.seen.away, sight, weight);
         }
     }
 
     /// The level that the row has now is accepted as normal.
     pub(crate) fn restart(&mut self) {
         self.metrics.iter_mut().for_each(Metric::restart);
+        if let (Some(together), Some(_)) = (&mut self.together, &self.sight) {
+            together.accept(&self.seen.numbers);
+        }
     }
 
     /// Its metrics, and the forest as so many.
     pub(crate) fn metrics(&self) -> usize {
-        self.metrics.len() + self.together.as_ref().map_or(0, |_| COUNTS_AS)
+        let forest = self.together.as_ref().is_some_and(|together| together.has_forest());
+        self.metrics.len() + if forest { FOREST_COUNTS_AS } else { 0 }
     }
 
     /// Why the row that was assessed last is strange, and what kind of thing it is.
@@ -206,11 +241,28 @@ impl Row {
         let Some(&(_, strongest, greatest)) = parts.first() else {
             return (Kind::Spike, Explanation::default());
         };
-        let kind = kind(strongest);
         parts.retain(|part| part.2 >= TAKES_PART * greatest);
         parts.truncate(MOST_CONTRIBUTIONS);
-        let joint = self.joint(values, greatest);
-        let sum: f64 = parts.iter().chain(&joint).map(|part| part.2).sum();
+        let joint = self.joint(values);
+        let (alone, beside) = self.sight.as_ref().map_or((greatest, 0.0), Sight::halves);
+        if alone < TAKES_PART * beside && !joint.is_empty() {
+            parts.clear();
+        } else {
+            // What they say is worth as much as rows that look like this are rare.
+            let worth = if greatest > 0.0 { alone / greatest } else { 0.0 };
+            parts.iter_mut().for_each(|part| part.2 *= worth);
+        }
+        let kind = match joint.first() {
+            Some(first) if parts.is_empty() && first.above < 0.0 => Kind::Dip,
+            Some(_) if parts.is_empty() => Kind::Spike,
+            _ => kind(strongest),
+        };
+        let sum: f64 = parts
+            .iter()
+            .map(|part| part.2)
+            .chain(joint.iter().map(|part| part.surprise))
+            .sum();
+        let share = |part: f64| if sum > 0.0 { surprise * part / sum } else { 0.0 };
         let contributions: Vec<_> = parts
             .iter()
             .map(|(metric, reading, part)| {
@@ -220,7 +272,7 @@ impl Row {
                 Contribution {
                     of: metric.name.clone(),
                     model: reading.look.name().to_owned(),
-                    surprise: if sum > 0.0 { surprise * part / sum } else { 0.0 },
+                    surprise: share(*part),
                     observed: Observation::Number(observed),
                     expected: Expected {
                         value: Observation::Number(expected),
@@ -234,18 +286,23 @@ impl Row {
                     },
                 }
             })
-            .chain(joint.iter().map(|(metric, reading, part)| Contribution {
-                of: metric.name.clone(),
-                model: "forest".to_owned(),
-                surprise: if sum > 0.0 { surprise * part / sum } else { 0.0 },
-                observed: Observation::Number(reading.value),
-                expected: Expected {
-                    value: Observation::Number(metric.level(reading)),
-                    low: None,
-                    high: None,
-                },
-                unit: unit(&metric.name).map(str::to_owned),
-            }))
+            .chain(
+                joint
+                    .iter()
+                    .filter(|part| part.surprise > 0.0)
+                    .map(|part| Contribution {
+                        of: part.metric.name.clone(),
+                        model: part.model.to_owned(),
+                        surprise: share(part.surprise),
+                        observed: Observation::Number(part.reading.value),
+                        expected: Expected {
+                            value: Observation::Number(part.reading.value - part.above),
+                            low: None,
+                            high: None,
+                        },
+                        unit: unit(&part.metric.name).map(str::to_owned),
+                    }),
+            )
             .collect();
         let mut goals: Vec<Goal<'_>> = parts
             .iter()
@@ -255,11 +312,11 @@ impl Row {
                 enough: (reading.look != Look::Point).then(|| metric.not_adding(reading)),
             })
             .collect();
-        for (metric, reading, _) in &joint {
-            if goals.iter().all(|goal| goal.metric != metric.name) {
+        for part in &joint {
+            if goals.iter().all(|goal| goal.metric != part.metric.name) {
                 goals.push(Goal {
-                    metric: metric.name.as_str(),
-                    unremarkable: metric.level(reading),
+                    metric: part.metric.name.as_str(),
+                    unremarkable: part.reading.value - part.above,
                     enough: None,
                 });
             }
@@ -267,45 +324,63 @@ impl Row {
         let explanation = Explanation {
             contributions,
             // No value says how long a metric may stay the same.
-            counterfactual: if strongest.look == Look::Stuck {
+            counterfactual: if strongest.look == Look::Stuck && !parts.is_empty() {
                 Vec::new()
             } else {
                 self.counterfactual(time, values, &goals, threshold)
             },
             template: None,
-            features: parts.first().map_or_else(Default::default, |(metric, reading, _)| {
-                metric.features(time, reading.value)
-            }),
+            features: parts
+                .first()
+                .map(|(metric, reading, _)| (*metric, *reading))
+                .or(joint.first().map(|part| (part.metric, part.reading)))
+                .map_or_else(Default::default, |(metric, reading)| {
+                    metric.features(time, reading.value)
+                }),
         };
         (kind, explanation)
     }
 
-    /// The metrics that make the row strange to the forest, where that is among what is strangest, each with its share
-    /// of the forest's surprise.
-    fn joint(&self, values: &[Value<'_>], greatest: f64) -> Vec<(&Metric, &Reading, f64)> {
+    /// The metrics that make the row strange beside others, where that is among what is strangest, each with its share
+    /// of that surprise; those that contribute sum to it, and the others, which have little to do with it, follow.
+    fn joint(&self, values: &[Value<'_>]) -> Vec<Joined<'_>> {
         let (Some(together), Some(sight)) = (&self.together, &self.sight) else {
             return Vec::new();
         };
-        if sight.surprise <= 0.0 || sight.surprise < TAKES_PART * greatest {
+        let (alone, beside) = sight.halves();
+        if beside <= 0.0 || beside < TAKES_PART * alone {
             return Vec::new();
         }
-        let influences = together.influences(&self.deviations);
-        let mut parts: Vec<(&Metric, &Reading, f64)> = values
+        let (model, found) = together.parts(&self.seen.numbers, &self.seen.away, sight);
+        let mut parts: Vec<Joined<'_>> = values
             .iter()
             .enumerate()
             .zip(&self.scratch)
             .filter_map(|((position, value), reading)| {
                 let index = self.find(position, value.metric)?;
-                Some((self.metrics.get(index)?, reading.as_ref()?, *influences.get(index)?))
+                let (metric, reading, part) = (self.metrics.get(index)?, reading.as_ref()?, found.get(index)?);
+                Some(Joined {
+                    metric,
+                    reading,
+                    model,
+                    surprise: part.share,
+                    above: part.above.unwrap_or(reading.value - metric.level(reading)),
+                })
             })
+            .filter(|part| part.surprise > 0.0)
             .collect();
-        parts.sort_by(|a, b| b.2.total_cmp(&a.2));
-        let most = parts.first().map_or(0.0, |part| part.2);
-        parts.retain(|part| part.2 > 0.0 && part.2 >= TAKES_PART * most);
-        parts.truncate(MOST_CONTRIBUTIONS);
-        let sum: f64 = parts.iter().map(|part| part.2).sum();
+        parts.sort_by(|a, b| b.surprise.total_cmp(&a.surprise));
+        parts.truncate(MOST_GOALS);
+        let most = parts.first().map_or(0.0, |part| part.surprise);
+        let mut sum = 0.0;
+        for (place, part) in parts.iter_mut().enumerate() {
+            if place >= MOST_CONTRIBUTIONS || part.surprise < TAKES_PART_TOGETHER * most {
+                part.surprise = 0.0;
+            }
+            sum += part.surprise;
+        }
         for part in &mut parts {
-            part.2 *= sight.surprise / sum;
+            part.surprise *= beside / sum;
         }
         parts
     }
@@ -387,6 +462,18 @@ impl Row {
     }
 }
 
+/// A metric that makes a row strange beside others.
+#[derive(Clone, Copy)]
+struct Joined<'a> {
+    metric: &'a Metric,
+    reading: &'a Reading,
+    /// What found it.
+    model: &'static str,
+    surprise: f64,
+    /// By how much its value is above that of the rows that this one is most like.
+    above: f64,
+}
+
 /// What a metric is brought to in a counterfactual: a value that is unremarkable and, for what lasts, one that is
 /// enough.
 #[derive(Clone, Copy)]
@@ -427,15 +514,6 @@ fn combine(readings: &[Option<Reading>], of: impl Fn(&Reading) -> f64) -> f64 {
 /// What is as likely as not strange at all is common, and needs no power of ten to say so.
 fn power(surprise: f64) -> f64 {
     if surprise == 0.0 { 1.0 } else { libm::exp10(surprise) }
-}
-
-/// The surprise of a row with what the forest makes of it: again the harmonic mean of the probabilities, in which the
-/// forest counts as much as one of the metrics.
-fn with_sight(surprise: f64, metrics: usize, sight: Option<&Sight>) -> f64 {
-    let Some(sight) = sight else { return surprise };
-    let (metrics, most) = (metrics as f64, surprise.at_least(sight.surprise));
-    let sum = metrics * libm::exp10(surprise - most) + libm::exp10(sight.surprise - most);
-    (most + libm::log10(sum / (metrics + 1.0))).at_least(0.0)
 }
 
 /// Three metrics that are strange together are as strange as they are on average, however many others are not: for

@@ -1,171 +1,352 @@
-//! How the metrics of a row go together: a forest that follows their deviations, calibrated on its own past.
+//! How the metrics of a row go together: the state of what they belong to, compared with the states that were seen.
+
+mod evidence;
+mod forest;
+mod view;
 
 use serde::{Deserialize, Serialize};
 
-use super::channel::Channel;
-use crate::event::Finite;
-use crate::forest::{MOST_ONLINE_FEATURES, OnlineForest, OnlineOptions};
+use self::evidence::Evidence;
+use self::forest::Following;
+use self::view::View;
+use super::model::{Metric, Reading};
+use crate::event::{Finite, Timestamp};
 use crate::number::Bounded;
-use crate::threshold::within;
-
-/// The forest of one row of metrics, and what its scores usually are.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Together {
-    forest: OnlineForest,
-    /// The usual score, and how far scores are from it.
-    level: f64,
-    seen: f64,
-    above: Channel,
-}
-
-/// What one row looks like to the forest.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Sight {
-    pub(super) surprise: f64,
-    /// The score as it is, and the usual one.
-    pub(super) score: f64,
-    pub(super) usual: f64,
-}
+use crate::random::Random;
+use crate::threshold::{PRIOR_EVENTS, Tail};
 
 /// From so many metrics on there is something to go together.
 pub(super) const FEWEST: usize = 3;
+/// So many metrics go together at most; what there is beyond is looked at by itself only.
+const MOST: usize = 256;
+/// So many metrics need the memory that a forest does.
+pub(super) const FOREST_COUNTS_AS: usize = 6;
 
-/// So many metrics need the memory that a forest does, its reservoir not counted.
-pub(super) const COUNTS_AS: usize = 6;
+/// What is compared: the values themselves, their distance from the same time of the days before, and their distance
+/// from the last hundred. A state can be new in each of these ways while it is usual in the others: a night's load at
+/// noon is a value that is often seen, and a morning that is late by an hour is far from none of the last hundred.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Way {
+    State,
+    Season,
+    Change,
+}
 
-const MEMORY: f64 = 512.0;
-/// How much faster than assumed the measured tail of scores may fall.
-const STEEPEST: f32 = 4.0;
-/// Scores wander by so much because trees are random.
-const FLOOR: f64 = 0.005;
-/// From so many scores on it is known what is usual.
-const FIRST_SCORES: f64 = 64.0;
-/// A score can be so many decades stranger than there were scores to tell.
+const WAYS: [Way; 3] = [Way::State, Way::Season, Way::Change];
+
+impl Way {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Way::State => "state",
+            Way::Season => "season",
+            Way::Change => "change",
+        }
+    }
+}
+
+/// The numbers of a row in each way, in the order of the metrics; what a row lacks is no number.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(super) struct Numbers([Vec<f64>; WAYS.len()]);
+
+impl Numbers {
+    /// Nothing is known of so many metrics.
+    pub(super) fn clear(&mut self, metrics: usize) {
+        for numbers in &mut self.0 {
+            numbers.clear();
+            numbers.resize(metrics, f64::NAN);
+        }
+    }
+
+    pub(super) fn set(&mut self, index: usize, metric: &Metric, reading: &Reading) {
+        let [state, season, change] = &mut self.0;
+        let all = [
+            (state, reading.value),
+            (season, metric.beside_the_days(reading)),
+            (change, metric.beside_the_last(reading)),
+        ];
+        for (numbers, number) in all {
+            if let Some(slot) = numbers.get_mut(index) {
+                *slot = number;
+            }
+        }
+    }
+}
+
+/// How the metrics of one subject go together.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Together {
+    views: [View; WAYS.len()],
+    evidence: [Evidence; WAYS.len()],
+    /// How strange rows look to the models of their metrics.
+    alone: Tail,
+    metrics: u16,
+    first: Option<Timestamp>,
+    /// Rows that were learned, anomalous ones by their weight.
+    learned: f64,
+    /// Rows that were seen.
+    rows: f64,
+    /// For how many rows it has been strange; what is over is forgotten soon.
+    lasting: f64,
+    random: Random,
+    forest: Option<Following>,
+}
+
+/// What one row looks like beside others.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub(super) struct Sight {
+    /// The surprise of each way, and how far the row is from those that it is most like.
+    ways: [Option<Far>; WAYS.len()],
+    pub(super) forest: Option<forest::Sight>,
+    /// What the models of the metrics say, as it is, and what it is worth.
+    alone: f64,
+    worth: f64,
+    pub(super) surprise: f64,
+}
+
+impl Sight {
+    /// How strange the row is by its metrics alone, and how strange beside others.
+    pub(super) fn halves(&self) -> (f64, f64) {
+        let forest = self.forest.map_or(0.0, |forest| forest.surprise);
+        let ways = self.ways.iter().flatten();
+        (self.worth, ways.fold(forest, |most, far| most.at_least(far.surprise)))
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Far {
+    distance: f64,
+    surprise: f64,
+}
+
+/// States that are kept to compare with; they are from about the last `HORIZON` rows.
+const ROWS: usize = 512;
+const HORIZON: f64 = 65_536.0;
+/// From so many rows on there is something to compare with.
+const FIRST_ROWS: usize = 64;
+/// Before a whole day was seen, a state may be new because of the time of the day: nothing can be stranger then than
+/// there were rows to tell. Later it can be so many decades stranger.
+const DAY: f64 = 86_400.0;
 const MOST_BEYOND: f64 = 2.0;
+/// One row in a hundred is strange.
+const STRANGE: f64 = 2.0;
+/// In the end it becomes usual all the same.
+const LEAST_WEIGHT: f64 = 0.02;
+/// What the models of the metrics say supports what is seen together up to here. Beyond, they are on their own, and so
+/// many decades are taken from what they say.
+const MOST_SUPPORT: f64 = 2.5;
+const ALONE: f64 = 1.0;
+/// How much faster than assumed the tail of what the metrics say may fall.
+const STEEPEST: f32 = 4.0;
 
 impl Together {
     pub(super) fn new(metrics: usize) -> Self {
+        let metrics = metrics.min(MOST);
         Together {
-            forest: OnlineForest::new(
-                u16::try_from(metrics).unwrap_or(MOST_ONLINE_FEATURES),
-                OnlineOptions::default(),
-            ),
-            level: 0.0,
-            seen: 0.0,
-            above: Channel::new(MEMORY, STEEPEST),
+            views: std::array::from_fn(|_| View::new(metrics)),
+            evidence: std::array::from_fn(|_| Evidence::new()),
+            alone: Tail::new(STEEPEST, PRIOR_EVENTS),
+            metrics: metrics as u16,
+            first: None,
+            learned: 0.0,
+            rows: 0.0,
+            lasting: 0.0,
+            random: Random::new(0, metrics as u64),
+            forest: None,
         }
     }
 
     /// The metrics that take part.
     pub(super) fn metrics(&self) -> usize {
-        usize::from(self.forest.width())
+        usize::from(self.metrics)
     }
 
-    /// Whether this is a forest for so many metrics.
+    /// Whether this is for so many metrics.
     pub(super) fn is_for(&self, metrics: usize) -> bool {
-        self.metrics() == metrics.min(usize::from(MOST_ONLINE_FEATURES))
+        self.metrics() == metrics.min(MOST)
     }
 
-    /// What a row of deviations looks like; `None` before the forest has grown and knows what is usual.
-    pub(super) fn read(&self, deviations: &[Finite]) -> Option<Sight> {
-        let score = self.forest.score(deviations)?;
-        let surprise = if self.seen < FIRST_SCORES {
-            0.0
-        } else {
-            let known = libm::log10(self.seen + 1.0);
-            let nominal = self.above.nominal((score - self.level).at_least(0.0), FLOOR);
-            self.above.tail.surprise(nominal).at_most(known + MOST_BEYOND)
+    pub(super) fn has_forest(&self) -> bool {
+        self.forest.is_some()
+    }
+
+    pub(super) fn grow_forest(&mut self) {
+        self.forest = Some(Following::new(self.metrics()));
+    }
+
+    /// What a row looks like that looks `alone` to the models of its metrics. `away` are the deviations for the forest.
+    pub(super) fn read(&self, time: Timestamp, numbers: &Numbers, away: &[Finite], alone: f64) -> Sight {
+        let beyond = match self.first {
+            Some(first) if time.seconds_since(first) >= DAY => MOST_BEYOND,
+            _ => 0.0,
         };
-        Some(Sight {
-            surprise,
-            score,
-            usual: self.level,
-        })
-    }
-
-    /// By how much the score would fall without the deviation of each metric.
-    pub(super) fn influences(&self, deviations: &[Finite]) -> Vec<f64> {
-        self.forest.influences(deviations)
+        let mut sight = Sight {
+            alone,
+            forest: self.forest.as_ref().and_then(|forest| forest.read(away)),
+            ..Sight::default()
+        };
+        let mut all = Harmonic::default();
+        if alone > ALONE {
+            let known = libm::log10(self.rows + 1.0);
+            sight.worth = (self.alone.surprise(alone).at_most(known + MOST_BEYOND) - ALONE).at_least(0.0);
+        }
+        all.add(alone.at_most(MOST_SUPPORT));
+        for (((view, evidence), numbers), far) in
+            (self.views.iter().zip(&self.evidence).zip(&numbers.0)).zip(&mut sight.ways)
+        {
+            let Some(distance) = view.distance(numbers) else {
+                continue;
+            };
+            let surprise = evidence.surprise(distance, beyond);
+            all.add(surprise);
+            *far = Some(Far { distance, surprise });
+        }
+        if let Some(forest) = &sight.forest {
+            all.add(forest.surprise);
+        }
+        sight.surprise = all.surprise().at_least(sight.worth);
+        sight
     }
 
     /// Learns the row of which `sight` was read.
-    pub(super) fn learn(&mut self, deviations: &[Finite], sight: Option<&Sight>, weight: f64) {
-        if deviations.len() != self.metrics() {
-            // The forest is younger than the row.
+    pub(super) fn learn(&mut self, time: Timestamp, numbers: &Numbers, away: &[Finite], sight: &Sight, weight: f64) {
+        if !self.fits(numbers) {
             return;
         }
-        if let Some(sight) = sight {
-            self.seen += weight;
-            let rate = (weight / self.seen.at_least(weight)).at_least(weight / MEMORY);
-            if self.seen > FIRST_SCORES / 2.0 {
-                self.above
-                    .learn((sight.score - self.level).at_least(0.0), FLOOR, weight);
-            }
-            let reach = if self.seen > FIRST_SCORES / 2.0 {
-                4.0 * self.above.spread.at_least(FLOOR)
-            } else {
-                1.0
-            };
-            self.level += rate * within(sight.score - self.level, -reach, reach);
+        self.first.get_or_insert(time);
+        // What it is worth is what it is worth while it lasts as well: models that look at what adds up stay at their
+        // highest for as long as learning is guarded.
+        if weight > 0.0 {
+            self.rows += 1.0;
+            self.alone.learn(sight.alone, 1.0);
         }
-        self.forest.learn(deviations, weight);
+        // Rows that follow each other in a strange state are one event, not many: it must not become usual while it
+        // lasts, nor make what is stranger look common.
+        let strange = sight.ways.iter().flatten().any(|far| far.surprise >= STRANGE);
+        self.lasting = if strange {
+            self.lasting + 1.0
+        } else {
+            0.5 * self.lasting
+        };
+        let weight = weight * (1.0 / self.lasting.at_least(1.0)).at_least(LEAST_WEIGHT);
+        for (evidence, far) in self.evidence.iter_mut().zip(&sight.ways) {
+            if let Some(far) = far {
+                evidence.learn(far.distance, weight);
+            }
+        }
+        if let Some(forest) = &mut self.forest {
+            forest.learn(away, sight.forest.as_ref(), weight);
+        }
+        let before = self.learned;
+        self.learned += weight;
+        let rows = self.views[0].rows();
+        let chance = if rows < ROWS {
+            weight
+        } else {
+            weight * ROWS as f64 / self.learned.at_most(HORIZON)
+        };
+        if self.random.unit() < chance {
+            let place = if rows < ROWS { rows } else { self.random.below(rows) };
+            for (view, numbers) in self.views.iter_mut().zip(&numbers.0) {
+                view.put(place, numbers);
+            }
+        }
+        // The scale is that of the rows that are kept: it is measured anew when their number has doubled, and then each
+        // time that most of them are others.
+        let due = |learned: f64| {
+            if learned < HORIZON {
+                libm::ilogb(learned)
+            } else {
+                16 + (learned / HORIZON) as i32
+            }
+        };
+        if self.views[0].rows() >= FIRST_ROWS && (self.views[0].is_young() || due(before) != due(self.learned)) {
+            self.measure();
+        }
+    }
+
+    /// The state that the metrics have is accepted as normal.
+    pub(super) fn accept(&mut self, numbers: &Numbers) {
+        let rows = self.views[0].rows();
+        if !self.fits(numbers) {
+            return;
+        }
+        for _ in 0..view::NEAREST {
+            let place = self.random.below(rows);
+            for (view, numbers) in self.views.iter_mut().zip(&numbers.0) {
+                view.put(place, numbers);
+            }
+        }
+    }
+
+    /// Whether these are the numbers of its metrics: it may be younger than the row.
+    fn fits(&self, numbers: &Numbers) -> bool {
+        numbers.0.iter().all(|numbers| numbers.len() == self.metrics())
+            && self.views.iter().all(|view| view.metrics() == self.metrics())
+    }
+
+    /// A scale that is too fine makes much of nothing: what is left when the time of the day is taken away cannot be told
+    /// to less than a share of what the metric does at all, nor a change to less than a share of that.
+    fn measure(&mut self) {
+        let [state, season, change] = &mut self.views;
+        state.measure(|_| 0.0);
+        season.measure(|metric| state.range(metric) * view::LEAST_OF_RANGE);
+        change.measure(|metric| season.spread(metric) * LEAST_CHANGE);
+    }
+
+    /// What finds the row strangest beside others, and for each metric how much it has to do with that.
+    pub(super) fn parts(&self, numbers: &Numbers, away: &[Finite], sight: &Sight) -> (&'static str, Vec<Part>) {
+        let mut most: Option<(Way, f64)> = None;
+        for (way, far) in WAYS.into_iter().zip(&sight.ways) {
+            if let Some(far) = far
+                && far.surprise > most.map_or(0.0, |most| most.1)
+            {
+                most = Some((way, far.surprise));
+            }
+        }
+        if let Some(forest) = &self.forest
+            && most.is_none_or(|most| most.1 < sight.forest.map_or(0.0, |forest| forest.surprise))
+        {
+            let part = |share| Part { share, above: None };
+            return ("forest", forest.influences(away).into_iter().map(part).collect());
+        }
+        match most.and_then(|(way, _)| Some((way, self.views.get(way as usize)?, numbers.0.get(way as usize)?))) {
+            Some((way, view, numbers)) => (way.name(), view.parts(numbers)),
+            None => ("", Vec::new()),
+        }
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// A change is told to no less than this share of what is usual beside the days before.
+const LEAST_CHANGE: f64 = 0.25;
 
-    /// Independent deviations around 0, the same in every run.
-    fn row(state: &mut u64, metrics: usize) -> Vec<Finite> {
-        let mut next = || {
-            *state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            (*state >> 11) as f64 / (1u64 << 53) as f64 - 0.5
-        };
-        (0..metrics)
-            .filter_map(|_| Finite::new(4.0 * (next() + next() + next())))
-            .collect()
+/// What one metric has to do with how far a row is from others: its share, and by how much its number is above theirs.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Part {
+    pub(super) share: f64,
+    /// Unless it is not known with which rows it is compared.
+    pub(super) above: Option<f64>,
+}
+
+/// The harmonic mean of probabilities (Wilson, PNAS 2019), which holds up under dependence.
+#[derive(Debug, Default)]
+struct Harmonic {
+    count: f64,
+    most: f64,
+    /// In units of 10 to the power of `most`.
+    sum: f64,
+}
+
+impl Harmonic {
+    fn add(&mut self, surprise: f64) {
+        if surprise > self.most {
+            self.sum *= libm::exp10(self.most - surprise);
+            self.most = surprise;
+        }
+        self.sum += libm::exp10(surprise - self.most);
+        self.count += 1.0;
     }
 
-    #[test]
-    fn surprise_is_calibrated_and_finds_what_is_strange_together() {
-        let (mut together, mut state) = (Together::new(8), 1);
-        let (mut rows, mut reached) = (0.0, [0.0; 3]);
-        for n in 0..12_000 {
-            let row = row(&mut state, 8);
-            let sight = together.read(&row);
-            if let Some(sight) = sight
-                && n >= 2_000
-            {
-                rows += 1.0;
-                for (decades, reached) in (1..).zip(&mut reached) {
-                    *reached += f64::from(u8::from(sight.surprise >= f64::from(decades)));
-                }
-            }
-            together.learn(&row, sight.as_ref(), 1.0);
-        }
-        for (reached, share) in reached.iter().zip([0.1, 0.01, 0.001]) {
-            let measured = reached / rows;
-            assert!((share * 0.4..share * 2.5).contains(&measured), "{measured} for {share}");
-        }
-        // No metric is beyond what was seen of it, but all are at their ends.
-        let strange: Vec<_> = [4.0; 8].into_iter().filter_map(Finite::new).collect();
-        let sight = together.read(&strange).unwrap();
-        assert!(sight.surprise > 2.5, "{sight:?}");
-        assert!(together.influences(&strange).iter().all(|influence| *influence > 0.0));
-    }
-
-    #[test]
-    fn a_forest_needs_no_more_memory_than_the_metrics_that_it_counts_as() {
-        let (mut together, mut state) = (Together::new(40), 1);
-        for _ in 0..6_000 {
-            let row = row(&mut state, 40);
-            together.learn(&row, None, 1.0);
-        }
-        let bytes = together.forest.bytes();
-        println!("{bytes} bytes");
-        assert!(bytes < COUNTS_AS * 6_500 + 40 * 256, "{bytes}");
+    fn surprise(&self) -> f64 {
+        (self.most + libm::log10(self.sum / self.count.at_least(1.0))).at_least(0.0)
     }
 }
