@@ -42,9 +42,9 @@ pub(crate) struct Step {
     /// How much is learned from the event.
     pub(crate) weight: Option<f64>,
     pub(crate) opened: bool,
-    /// The models would have raised an alarm, so that the budget of false alarms is charged: by so many decades it is
-    /// beyond the threshold. It is not charged for what a person set.
-    pub(crate) charged: Option<f64>,
+    /// The models would have raised an alarm, so that the budget of false alarms is charged. It is not charged for
+    /// what a person set.
+    pub(crate) charged: bool,
     pub(crate) closed: bool,
     /// The episode lasted so long that its level is normal from now on.
     pub(crate) accepted: bool,
@@ -74,7 +74,7 @@ impl Rules {
                 Learning::Frozen | Learning::Guarded | Learning::Open => Some(1.0),
             },
             opened: false,
-            charged: None,
+            charged: false,
             closed: false,
             accepted: false,
         };
@@ -105,15 +105,15 @@ impl Rules {
         }
         if let Some(open) = episode {
             if step.surprise.max(event.state) >= self.threshold - HYSTERESIS {
-                let first = open.is_limits_only() && event.surprise > open.surprise();
-                step.charged = self.beyond(event).filter(|_| first);
+                step.charged =
+                    open.is_limits_only() && event.surprise > open.surprise() && event.surprise >= self.threshold;
                 open.add(event, explain);
                 step.state = State::Anomalous { onset: false };
             }
         } else if step.surprise >= self.threshold && !step.accepted {
             let (kind, explanation) = explain(step.surprise);
             let begun = Episode::begin(event, self.threshold, kind, explanation);
-            step.charged = self.beyond(event);
+            step.charged = event.surprise >= self.threshold;
             self.report(&begun, Phase::Onset, labels, out);
             **episode = Some(Box::new(begun));
             near.forget(key);
@@ -126,12 +126,6 @@ impl Rules {
             step.weight = Some(GUARDED_WEIGHT);
         }
         step
-    }
-
-    /// By how many decades the models find an event stranger than the threshold.
-    fn beyond(&self, event: &Strange) -> Option<f64> {
-        let beyond = event.surprise - self.threshold;
-        (beyond >= 0.0).then_some(beyond)
     }
 
     /// An episode that is evicted with its series ends.

@@ -196,7 +196,7 @@ pub(crate) fn of_sum(evidence: &[f64]) -> f64 {
 /// that is where it starts. From there it is led by what really happens, as in adaptive conformal inference (Gibbs and
 /// Candès, NeurIPS 2021): every alarm raises it by a step, and time lowers it, by a step for each alarm that was
 /// allowed. In the long run there are then as many alarms as allowed, whatever the surprise is worth; nothing has to be
-/// assumed for that. What is far beyond the threshold counts for a part only. Onsets are what counts, not anomalous events.
+/// assumed for that. Onsets are what counts, not anomalous events.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Budget {
     window: Option<Window>,
@@ -224,13 +224,6 @@ const ALIKE: f64 = 20.0;
 /// What one alarm teaches, in decades, and how much can be learned.
 const STEP_OF_ALARM: f64 = 0.25;
 const MOST_EXPERIENCE: f64 = 6.0;
-
-/// Of alarms that normal behaviour raises, nine in ten are within a decade of the threshold: that is what a decade means.
-/// What is farther beyond is more likely trouble, of which a bad day has much, and trouble does not make the next
-/// trouble less worth telling. It counts for a part all the same: if surprise is worth less than it says, false alarms
-/// are that far beyond, too, and the budget has to hold.
-const LIKELY_FALSE: f64 = 1.0;
-const PART_OF_OTHERS: f64 = 0.25;
 
 /// Where the threshold never goes below: one row in a hundred is no anomaly, whatever the budget.
 const LEAST_THRESHOLD: f64 = 2.0;
@@ -279,10 +272,9 @@ impl Budget {
         }
     }
 
-    /// An alarm was raised, so many decades beyond the threshold.
-    pub(crate) fn alarm(&mut self, beyond: f64) {
-        let part = if beyond < LIKELY_FALSE { 1.0 } else { PART_OF_OTHERS };
-        self.experience = (self.experience + part * STEP_OF_ALARM).at_most(MOST_EXPERIENCE);
+    /// An alarm was raised.
+    pub(crate) fn alarm(&mut self) {
+        self.experience = (self.experience + STEP_OF_ALARM).at_most(MOST_EXPERIENCE);
     }
 
     /// The surprise that an event has to reach to be an alarm.
@@ -359,10 +351,9 @@ mod tests {
                 for _ in 0..series {
                     budget.event(now, per_day);
                     // Twice as surprising as it should be: the budget is kept all the same.
-                    let surprise = -1.5 * libm::log10(uniform(&mut state));
-                    if surprise >= threshold {
+                    if -1.5 * libm::log10(uniform(&mut state)) >= threshold {
                         alarms += 1;
-                        budget.alarm(surprise - threshold);
+                        budget.alarm();
                     }
                 }
             }

@@ -30,8 +30,8 @@ impl Core {
                 self.status.alarms += 1;
             }
         }
-        if let Some(beyond) = step.charged {
-            self.budget.alarm(beyond);
+        if step.charged {
+            self.budget.alarm();
         }
         self.budget.event(time, rules.alarms_per_day);
         if let Some(series) = evicted {
@@ -101,7 +101,7 @@ impl Core {
             self.near.forget(key);
             self.open.push(key);
             self.status.alarms += 1;
-            self.budget.alarm(surprise - rules.threshold);
+            self.budget.alarm();
         }
     }
 

@@ -262,8 +262,8 @@ impl Traffic {
             let step = context.rules.decide(course, &event, near, out, |total| {
                 scan.map_or_else(nothing, |scan| scan.explain(total, threshold))
             });
-            if let Some(beyond) = step.charged {
-                context.budget.alarm(beyond);
+            if step.charged {
+                context.budget.alarm();
             }
             if step.opened && context.rules.scoring {
                 context.alarms += 1;
@@ -468,8 +468,8 @@ fn decide(
         let nominal = member.looks.strongest().map_or(0.0, |evidence| evidence.surprise);
         node.learn_strangeness(nominal, weight);
     }
-    if let Some(beyond) = step.charged {
-        context.budget.alarm(beyond);
+    if step.charged {
+        context.budget.alarm();
     }
     if step.opened && context.rules.scoring {
         context.alarms += 1;
