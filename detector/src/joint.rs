@@ -6,6 +6,7 @@
 
 mod autoencoder;
 mod dot;
+mod eigen;
 mod half_space_trees;
 mod local_outlier_factor;
 mod neighbours;

@@ -1,13 +1,15 @@
 //! An autoencoder: how far a row is from what a narrow neural network makes of it.
 //!
 //! Hawkins, He, Williams and Baxter, *Outlier Detection Using Replicator Neural Networks*, DaWaK 2002. Layers of 32, 8
-//! and 32 units with hyperbolic tangents, the narrow one half as wide as the row at most, and outputs without. It is trained on a sample of the past: with each row at
-//! first, and with every sixteenth, in smaller steps, when it has seen enough to follow slowly.
+//! and 32 units with hyperbolic tangents, the narrow one half as wide as the row at most, and outputs without. It is
+//! trained on a sample of the past: with each row at first, and with every sixteenth, in smaller steps, when it has seen
+//! enough to follow slowly.
 
+use ndarray::{Array1, Array2, ArrayView1};
 use serde::{Deserialize, Serialize};
 
 use super::near;
-use super::network::{Adam, Layer, Step};
+use super::network::{self, Adam, Layer, Step};
 use super::reservoir::Reservoir;
 use crate::event::Finite;
 use crate::forest::Table;
@@ -16,6 +18,7 @@ use crate::random::Random;
 /// The network and the rows that it is trained with.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Autoencoder {
+    #[serde(deserialize_with = "network::read::<_, 1>")]
     pub(super) layers: [Layer; 4],
     course: Course,
 }
@@ -125,11 +128,20 @@ pub(super) fn told(row: &[Finite], width: usize) -> Vec<f32> {
 }
 
 /// How far each value is from the answer.
-pub(super) fn errors<'a>(row: &[Finite], answer: &'a [f32]) -> impl Iterator<Item = f64> + 'a {
+pub(super) fn errors<'a>(row: &[Finite], answer: &'a Array1<f32>) -> impl Iterator<Item = f64> + 'a {
     let row = near(row, answer.len(), FARTHEST);
     row.into_iter()
         .zip(answer)
         .map(|(value, answer)| f64::from(value - answer))
+}
+
+/// How far the answer is from what was told.
+pub(super) fn away(answer: &Array1<f32>, row: &[f32]) -> Array1<f32> {
+    let mut away = answer.clone();
+    for (answer, value) in away.iter_mut().zip(row) {
+        *answer -= value;
+    }
+    away
 }
 
 impl Autoencoder {
@@ -187,9 +199,9 @@ impl Autoencoder {
     }
 
     /// What comes out of each layer.
-    fn pass(&self, row: &[f32]) -> [Vec<f32>; 4] {
+    fn pass(&self, row: &[f32]) -> [Array1<f32>; 4] {
         let [a, b, c, d] = &self.layers;
-        let first = a.forward(row);
+        let first = a.forward(&ArrayView1::from(row));
         let code = b.forward(&first);
         let third = c.forward(&code);
         let answer = d.forward(&third);
@@ -197,15 +209,14 @@ impl Autoencoder {
     }
 
     /// Adds to `gradients` how half the summed squares of a row's errors change with each weight.
-    pub(super) fn slopes(&self, row: &[f32], gradients: &mut [Vec<f32>; 4]) {
+    pub(super) fn slopes(&self, row: &[f32], gradients: &mut [Array2<f32>; 4]) {
         let [first, code, third, answer] = self.pass(row);
         let [a, b, c, d] = &self.layers;
         let [of_a, of_b, of_c, of_d] = gradients;
-        let slope = answer.iter().zip(row).map(|(answer, value)| answer - value).collect();
-        let slope = d.backward(&third, &answer, slope, of_d);
+        let slope = d.backward(&third, &answer, away(&answer, row), of_d);
         let slope = c.backward(&code, &third, slope, of_c);
         let slope = b.backward(&first, &code, slope, of_b);
-        a.backward(row, &first, slope, of_a);
+        a.backward(&ArrayView1::from(row), &first, slope, of_a);
     }
 
     fn descend(&mut self, rows: &[Vec<f32>], step: Step) {

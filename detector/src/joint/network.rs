@@ -3,7 +3,9 @@
 //! Adam is Kingma and Ba's (ICLR 2015). Sums are in an order of our own, which no instruction set changes: forward each
 //! output is summed over the inputs in their order, and backward in eight interleaved parts.
 
-use serde::{Deserialize, Serialize};
+use ndarray::{Array1, Array2, ArrayRef1, Zip};
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::dot::dot;
 use crate::random::Random;
@@ -11,14 +13,36 @@ use crate::random::Random;
 /// A fully connected layer, and what Adam remembers of its gradients.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct Layer {
-    inputs: u16,
-    outputs: u16,
     /// Whether its outputs go through the hyperbolic tangent.
     bent: bool,
-    /// The weights of all outputs for one input after another, and for an input that is always 1.
-    weights: Vec<f32>,
-    first: Vec<f32>,
-    second: Vec<f32>,
+    /// A row for each input and one for an input that is always 1, a column for each output.
+    weights: Array2<f32>,
+    /// The averages of the gradients and of their squares.
+    first: Array2<f32>,
+    second: Array2<f32>,
+}
+
+/// Reads layers that take what the one before gives; the second gives `PER_UNIT` numbers for each unit of the narrow
+/// layer. It is an error when their shapes do not go together: arrays of different shapes cannot be added.
+pub(super) fn read<'de, D, const PER_UNIT: usize>(from: D) -> Result<[Layer; 4], D::Error>
+where
+    D: Deserializer<'de>,
+{
+    let layers = <[Layer; 4]>::deserialize(from)?;
+    let [a, b, c, d] = &layers;
+    let chained = d.outputs() == a.inputs()
+        && a.outputs() == b.inputs()
+        && b.outputs() == PER_UNIT * c.inputs()
+        && c.outputs() == d.inputs();
+    let whole = |layer: &Layer| {
+        let shape = layer.weights.dim();
+        shape.0 > 0 && layer.first.dim() == shape && layer.second.dim() == shape
+    };
+    if chained && layers.iter().all(whole) {
+        Ok(layers)
+    } else {
+        Err(D::Error::custom("layers that do not go together"))
+    }
 }
 
 /// How far along Adam is: what its averages have still to make up for.
@@ -63,41 +87,38 @@ impl Layer {
     /// A layer whose weights are random (Glorot and Bengio, AISTATS 2010).
     pub(super) fn new(inputs: usize, outputs: usize, bent: bool, random: &mut Random) -> Self {
         let reach = (6.0 / (inputs + outputs).max(1) as f64).sqrt();
-        let mut weights: Vec<f32> = (0..inputs * outputs)
-            .map(|_| (reach * (2.0 * random.unit() - 1.0)) as f32)
-            .collect();
-        weights.reserve_exact(outputs);
-        weights.resize((inputs + 1) * outputs, 0.0);
+        let shape = (inputs + 1, outputs);
+        let weights = Array2::from_shape_fn(shape, |(input, _)| {
+            if input < inputs {
+                (reach * (2.0 * random.unit() - 1.0)) as f32
+            } else {
+                0.0
+            }
+        });
         Layer {
-            inputs: inputs as u16,
-            outputs: outputs as u16,
             bent,
-            first: vec![0.0; weights.len()],
-            second: vec![0.0; weights.len()],
             weights,
+            first: Array2::zeros(shape),
+            second: Array2::zeros(shape),
         }
     }
 
     pub(super) fn inputs(&self) -> usize {
-        usize::from(self.inputs)
+        self.weights.nrows().saturating_sub(1)
     }
 
     fn outputs(&self) -> usize {
-        usize::from(self.outputs).max(1)
+        self.weights.ncols()
     }
 
     /// What comes out.
-    pub(super) fn forward(&self, input: &[f32]) -> Vec<f32> {
-        let mut output = vec![0.0; usize::from(self.outputs)];
-        for (value, weights) in input.iter().chain(&ONE).zip(self.weights.chunks_exact(self.outputs())) {
-            for (sum, weight) in output.iter_mut().zip(weights) {
-                *sum += value * weight;
-            }
+    pub(super) fn forward(&self, input: &ArrayRef1<f32>) -> Array1<f32> {
+        let mut output = Array1::zeros(self.outputs());
+        for (value, weights) in input.iter().chain(&ONE).zip(self.weights.rows()) {
+            output.scaled_add(*value, &weights);
         }
         if self.bent {
-            for value in &mut output {
-                *value = libm::tanhf(*value);
-            }
+            output.mapv_inplace(libm::tanhf);
         }
         output
     }
@@ -106,43 +127,38 @@ impl Layer {
     /// `slope` says how it does with each output.
     pub(super) fn backward(
         &self,
-        input: &[f32],
-        output: &[f32],
-        mut slope: Vec<f32>,
-        gradient: &mut [f32],
-    ) -> Vec<f32> {
+        input: &ArrayRef1<f32>,
+        output: &ArrayRef1<f32>,
+        mut slope: Array1<f32>,
+        gradient: &mut Array2<f32>,
+    ) -> Array1<f32> {
         if self.bent {
-            for (slope, output) in slope.iter_mut().zip(output) {
-                *slope *= 1.0 - output * output;
-            }
+            slope.zip_mut_with(output, |slope, output| *slope *= 1.0 - output * output);
         }
-        let chunks = gradient.chunks_exact_mut(self.outputs());
-        for (value, sums) in input.iter().chain(&ONE).zip(chunks) {
-            for (sum, slope) in sums.iter_mut().zip(&slope) {
-                *sum += value * slope;
-            }
+        for (value, mut sums) in input.iter().chain(&ONE).zip(gradient.rows_mut()) {
+            sums.scaled_add(*value, &slope);
         }
-        let weights = self.weights.chunks_exact(self.outputs());
-        weights
-            .take(self.inputs())
-            .map(|weights| dot(weights, &slope))
-            .collect()
+        let weights = self.weights.rows().into_iter().take(self.inputs());
+        weights.map(|weights| dot(&weights, &slope)).collect()
     }
 
     /// A gradient of nothing.
-    pub(super) fn gradient(&self) -> Vec<f32> {
-        vec![0.0; self.weights.len()]
+    pub(super) fn gradient(&self) -> Array2<f32> {
+        Array2::zeros(self.weights.raw_dim())
     }
 
     /// Moves the weights against the mean of the gradients of `rows` rows.
-    pub(super) fn descend(&mut self, gradient: &[f32], rows: f32, step: Step) {
-        let averages = self.first.iter_mut().zip(&mut self.second);
-        for ((weight, sum), (first, second)) in self.weights.iter_mut().zip(gradient).zip(averages) {
-            let slope = sum / rows;
-            *first += (1.0 - FIRST) * (slope - *first);
-            *second += (1.0 - SECOND) * (slope * slope - *second);
-            *weight -= step.rate * *first / ((*second * step.second).sqrt() + EPSILON);
-        }
+    pub(super) fn descend(&mut self, gradient: &Array2<f32>, rows: f32, step: Step) {
+        Zip::from(&mut self.weights)
+            .and(gradient)
+            .and(&mut self.first)
+            .and(&mut self.second)
+            .for_each(|weight, sum, first, second| {
+                let slope = sum / rows;
+                *first += (1.0 - FIRST) * (slope - *first);
+                *second += (1.0 - SECOND) * (slope * slope - *second);
+                *weight -= step.rate * *first / ((*second * step.second).sqrt() + EPSILON);
+            });
     }
 
     /// Inputs, outputs, whether they are bent, and the weights.
@@ -154,6 +170,6 @@ impl Layer {
 
     /// Bytes on the heap.
     pub(super) fn bytes(&self) -> usize {
-        (self.weights.capacity() + self.first.capacity() + self.second.capacity()) * size_of::<f32>()
+        (self.weights.len() + self.first.len() + self.second.len()) * size_of::<f32>()
     }
 }

@@ -4,10 +4,12 @@
 //! Component Analysis*, Technometrics 1979. Where we differ: mean and covariance forget, and the score is the root of
 //! the error, a distance.
 
+use ndarray::{Array1, Array2};
 use serde::{Deserialize, Serialize};
 
 use super::clipped;
 use super::dot::dot;
+use super::eigen::Eigen;
 use crate::event::Finite;
 use crate::forest::Table;
 
@@ -22,8 +24,8 @@ pub struct Pca {
     mean: Vec<f64>,
     /// Row by row up to the diagonal.
     covariance: Vec<f64>,
-    /// One after another, each of length 1, orthogonal to the others.
-    pub(super) directions: Vec<f64>,
+    /// One in each row, of length 1, orthogonal to the others.
+    pub(super) directions: Array2<f64>,
 }
 
 /// Features at most: the covariance grows with their square. Others are left out.
@@ -36,9 +38,8 @@ const EXPLAINED: f64 = 0.9;
 const FARTHEST_LEARNED: f64 = 8.0;
 /// Values are taken to be at most this far from what is usual.
 const FARTHEST: f64 = 1e6;
-/// Pairs of directions are orthogonal when the cosine between them is less.
-const ORTHOGONAL: f64 = 1e-13;
-const MOST_SWEEPS: usize = 30;
+/// Less variance than this is none: its parts cannot be told.
+const NOTHING: f64 = 1e-290;
 
 impl Pca {
     pub(super) fn new(width: usize) -> Self {
@@ -49,7 +50,7 @@ impl Pca {
             waited: 0.0,
             mean: vec![0.0; width],
             covariance: vec![0.0; width * (width + 1) / 2],
-            directions: Vec::new(),
+            directions: Array2::zeros((0, width)),
         }
     }
 
@@ -73,12 +74,9 @@ impl Pca {
 
     /// The square of what is left, feature by feature.
     pub(super) fn parts(&self, row: &[Finite]) -> Vec<f64> {
-        let mut rest = self.rest(row);
-        for value in &mut rest {
-            *value *= *value;
-        }
-        rest.resize(row.len(), 0.0);
-        rest
+        let mut squares: Vec<f64> = self.rest(row).iter().map(|rest| rest * rest).collect();
+        squares.resize(row.len(), 0.0);
+        squares
     }
 
     /// Learns a row by its weight. The directions are found anew every so many rows, so that this costs no more than
@@ -99,7 +97,7 @@ impl Pca {
     }
 
     pub(super) fn bytes(&self) -> usize {
-        let values = self.mean.capacity() + self.covariance.capacity() + self.directions.capacity();
+        let values = self.mean.capacity() + self.covariance.capacity() + self.directions.len();
         size_of::<Pca>() + values * size_of::<f64>()
     }
 
@@ -108,16 +106,14 @@ impl Pca {
     }
 
     /// The row without its mean and without its part along the directions.
-    fn rest(&self, row: &[Finite]) -> Vec<f64> {
-        let mut rest = vec![0.0; self.width()];
+    fn rest(&self, row: &[Finite]) -> Array1<f64> {
+        let mut rest = Array1::zeros(self.directions.ncols());
         for ((rest, value), mean) in rest.iter_mut().zip(row).zip(&self.mean) {
             *rest = clipped(*value, FARTHEST) - mean;
         }
-        for direction in self.directions.chunks_exact(self.width().max(1)) {
-            let along = dot(&rest, direction);
-            for (rest, part) in rest.iter_mut().zip(direction) {
-                *rest -= along * part;
-            }
+        for direction in self.directions.rows() {
+            let along = dot(&rest, &direction);
+            rest.scaled_add(-along, &direction);
         }
         rest
     }
@@ -140,76 +136,41 @@ impl Pca {
         }
     }
 
-    /// Finds the directions by one-sided Jacobi rotations (Hestenes 1958): the rows of a covariance C are rotated in
-    /// pairs until they are orthogonal, which makes each an eigenvector times its eigenvalue.
+    /// Finds the directions: the eigenvectors of the covariance that hold most of it.
     fn find(&mut self) {
         let width = self.width();
-        let mut rows = self.square();
-        for _ in 0..MOST_SWEEPS {
-            if !sweep(&mut rows, width) {
-                break;
+        let mut square = self.square();
+        let whole: f64 = square.diag().iter().sum();
+        let mut found = Vec::new();
+        if whole > NOTHING {
+            square /= whole;
+            let mut held = 0.0;
+            // One direction at least is left to tell rows by.
+            for (share, direction) in Eigen::new(square).pairs().take(width.saturating_sub(1)) {
+                if share <= 0.0 || held >= EXPLAINED {
+                    break;
+                }
+                held += share;
+                found.push(direction);
             }
         }
-        let mut order: Vec<(f64, &[f64])> = rows
-            .chunks_exact(width.max(1))
-            .map(|row| (dot(row, row).sqrt(), row))
-            .collect();
-        order.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let whole: f64 = order.iter().map(|(length, _)| length).sum();
-        let mut held = 0.0;
-        let mut directions = Vec::new();
-        // One direction at least is left to tell rows by.
-        for (length, row) in order.iter().take(width.saturating_sub(1)) {
-            if *length <= 0.0 || held >= EXPLAINED * whole {
-                break;
-            }
-            held += length;
-            directions.extend(row.iter().map(|value| value / length));
+        self.directions = Array2::zeros((found.len(), width));
+        for (mut row, direction) in self.directions.rows_mut().into_iter().zip(&found) {
+            row.assign(direction);
         }
-        directions.shrink_to_fit();
-        self.directions = directions;
     }
 
     /// The whole covariance.
-    fn square(&self) -> Vec<f64> {
+    fn square(&self) -> Array2<f64> {
         let width = self.width();
-        let mut square = vec![0.0; width * width];
+        let mut square = Array2::zeros((width, width));
         let mut cells = self.covariance.iter();
         for i in 0..width {
             for (j, cell) in cells.by_ref().take(i + 1).enumerate() {
-                for place in [i * width + j, j * width + i] {
-                    if let Some(slot) = square.get_mut(place) {
-                        *slot = *cell;
-                    }
-                }
+                square[(i, j)] = *cell;
+                square[(j, i)] = *cell;
             }
         }
         square
     }
-}
-
-/// Rotates every pair of rows until both are orthogonal; whether there was one that was not.
-fn sweep(rows: &mut [f64], width: usize) -> bool {
-    let mut rotated = false;
-    for second in 1..width {
-        for first in 0..second {
-            let (head, tail) = rows.split_at_mut(second * width);
-            let (Some(p), Some(q)) = (head.get_mut(first * width..(first + 1) * width), tail.get_mut(..width)) else {
-                continue;
-            };
-            let (alpha, beta, gamma) = (dot(p, p), dot(q, q), dot(p, q));
-            if gamma.abs() <= ORTHOGONAL * (alpha * beta).sqrt() {
-                continue;
-            }
-            rotated = true;
-            let zeta = (beta - alpha) / (2.0 * gamma);
-            let tangent = zeta.signum() / (zeta.abs() + (1.0 + zeta * zeta).sqrt());
-            let cosine = 1.0 / (1.0 + tangent * tangent).sqrt();
-            let sine = cosine * tangent;
-            for (p, q) in p.iter_mut().zip(q) {
-                (*p, *q) = (cosine * *p - sine * *q, sine * *p + cosine * *q);
-            }
-        }
-    }
-    rotated
 }

@@ -1,3 +1,4 @@
+use ndarray::Array2;
 use proptest::prelude::*;
 
 use super::half_space_trees::{FEW, LEVELS, WINDOW, strangeness};
@@ -313,7 +314,7 @@ fn half_squares(answer: &[f64], row: &[f64]) -> f64 {
 
 /// Compares gradients with what the loss changes by when each weight is moved a little, and returns how many there were.
 fn check_gradients(
-    gradients: &[Vec<f32>; 4],
+    gradients: &[Array2<f32>; 4],
     layers: &[Layer; 4],
     loss: impl Fn(&[(usize, usize, bool, Vec<f64>)]) -> f64,
 ) -> usize {

@@ -5,10 +5,11 @@
 //! noise of the rows themselves is fixed; and a row is scored by the mean of its distribution, without a draw, so that
 //! it has one score.
 
+use ndarray::{Array1, Array2, ArrayView1, Axis};
 use serde::{Deserialize, Serialize};
 
-use super::autoencoder::{Course, WIDE, errors, narrow, told};
-use super::network::{Layer, Step};
+use super::autoencoder::{Course, WIDE, away, errors, narrow, told};
+use super::network::{self, Layer, Step};
 use crate::event::Finite;
 use crate::forest::Table;
 use crate::random::Random;
@@ -16,6 +17,7 @@ use crate::random::Random;
 /// The network, the rows that it is trained with, and what it draws from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct VariationalAutoencoder {
+    #[serde(deserialize_with = "network::read::<_, 2>")]
     pub(super) layers: [Layer; 4],
     course: Course,
     random: Random,
@@ -29,12 +31,12 @@ const WIDEST: f32 = 8.0;
 
 /// What a row becomes on its way through the network.
 struct Pass {
-    first: Vec<f32>,
+    first: Array1<f32>,
     /// The means of the narrow layer, then the logarithms of its variances.
-    code: Vec<f32>,
-    drawn: Vec<f32>,
-    third: Vec<f32>,
-    answer: Vec<f32>,
+    code: Array1<f32>,
+    drawn: Array1<f32>,
+    third: Array1<f32>,
+    answer: Array1<f32>,
 }
 
 impl VariationalAutoencoder {
@@ -104,10 +106,10 @@ impl VariationalAutoencoder {
     /// The way of a row; without noise, that of the mean.
     fn pass(&self, row: &[f32], noise: &[f32]) -> Pass {
         let [a, b, c, d] = &self.layers;
-        let first = a.forward(row);
+        let first = a.forward(&ArrayView1::from(row));
         let code = b.forward(&first);
         let (means, spreads) = halves(&code);
-        let mut drawn = means.to_vec();
+        let mut drawn = means.to_owned();
         for ((drawn, spread), noise) in drawn.iter_mut().zip(spreads).zip(noise) {
             *drawn += libm::expf(0.5 * within(*spread)) * noise;
         }
@@ -124,28 +126,25 @@ impl VariationalAutoencoder {
 
     /// Adds to `gradients` how the loss of a row changes with each weight: half the summed squares of its errors in
     /// units of the noise, and what its distribution costs.
-    pub(super) fn slopes(&self, row: &[f32], noise: &[f32], gradients: &mut [Vec<f32>; 4]) {
+    pub(super) fn slopes(&self, row: &[f32], noise: &[f32], gradients: &mut [Array2<f32>; 4]) {
         let pass = self.pass(row, noise);
         let [a, b, c, d] = &self.layers;
         let [of_a, of_b, of_c, of_d] = gradients;
-        let slope = pass
-            .answer
-            .iter()
-            .zip(row)
-            .map(|(answer, value)| (answer - value) / NOISE);
-        let slope = d.backward(&pass.third, &pass.answer, slope.collect(), of_d);
+        let slope = away(&pass.answer, row) / NOISE;
+        let slope = d.backward(&pass.third, &pass.answer, slope, of_d);
         let of_drawn = c.backward(&pass.drawn, &pass.third, slope, of_c);
         let (means, spreads) = halves(&pass.code);
-        let mut slope: Vec<f32> = of_drawn.iter().zip(means).map(|(slope, mean)| slope + mean).collect();
-        slope.extend(of_drawn.iter().zip(spreads).zip(noise).map(|((slope, spread), noise)| {
+        let of_spreads = of_drawn.iter().zip(spreads).zip(noise).map(|((slope, spread), noise)| {
             if spread.abs() > WIDEST {
                 // Beyond the bound nothing changes.
                 return 0.0;
             }
             0.5 * (slope * libm::expf(0.5 * spread) * noise + libm::expf(*spread) - 1.0)
-        }));
+        });
+        let of_means = of_drawn.iter().zip(means).map(|(slope, mean)| slope + mean);
+        let slope = of_means.chain(of_spreads).collect();
         let slope = b.backward(&pass.first, &pass.code, slope, of_b);
-        a.backward(row, &pass.first, slope, of_a);
+        a.backward(&ArrayView1::from(row), &pass.first, slope, of_a);
     }
 
     fn descend(&mut self, rows: &[Vec<f32>], step: Step) {
@@ -165,7 +164,7 @@ impl VariationalAutoencoder {
 
 /// How far the distribution of a row is from that which numbers are drawn from when there is no row (the divergence of
 /// Kullback and Leibler).
-fn cost(code: &[f32]) -> f64 {
+fn cost(code: &Array1<f32>) -> f64 {
     let (means, spreads) = halves(code);
     let units = means.iter().zip(spreads).map(|(mean, spread)| {
         let (mean, spread) = (f64::from(*mean), f64::from(within(*spread)));
@@ -174,8 +173,8 @@ fn cost(code: &[f32]) -> f64 {
     units.sum()
 }
 
-fn halves(code: &[f32]) -> (&[f32], &[f32]) {
-    code.split_at(code.len() / 2)
+fn halves(code: &Array1<f32>) -> (ArrayView1<'_, f32>, ArrayView1<'_, f32>) {
+    code.view().split_at(Axis(0), code.len() / 2)
 }
 
 fn within(spread: f32) -> f32 {
