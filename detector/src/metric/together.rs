@@ -392,3 +392,63 @@ impl Harmonic {
         (self.most + libm::log10(self.sum / self.count.at_least(1.0))).at_least(0.0)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_model_finds_what_does_not_go_together_and_is_named_for_it() {
+        for model in JointModel::ALL {
+            let mut together = Together::new(8);
+            together.follow(&BTreeSet::from([model]), usize::MAX);
+            // The views see nothing.
+            let mut numbers = Numbers::default();
+            numbers.clear(8);
+            let (mut state, mut seconds) = (1, 0);
+            let mut next = || {
+                seconds += 60;
+                Timestamp::from_seconds(seconds)
+            };
+            for _ in 0..3_000 {
+                let (time, row) = (next(), following::tests::row(&mut state, 8));
+                let sight = together.read(time, &numbers, &row, 0.0);
+                together.learn(time, &numbers, &row, &sight, 1.0);
+            }
+            // No metric is beyond what was seen of it, and the last two are not where those that they follow are.
+            let strange = [0.0, 0.0, 5.0, 5.0, 0.0, 0.0, -5.0, -5.0];
+            let strange: Vec<_> = strange.into_iter().filter_map(Finite::new).collect();
+            let sight = together.read(next(), &numbers, &strange, 0.0);
+            let (name, parts) = together.parts(&numbers, &strange, &sight);
+            println!("{name}: {} {parts:?}", sight.surprise);
+            assert_eq!(name, model.name());
+            assert!(sight.surprise > 1.5, "{name}: {}", sight.surprise);
+            let share = |metrics: [usize; 4]| {
+                metrics
+                    .iter()
+                    .filter_map(|metric| parts.get(*metric))
+                    .map(|part| part.share)
+                    .sum::<f64>()
+            };
+            assert!(share([2, 3, 6, 7]) > share([0, 1, 4, 5]), "{name}: {parts:?}");
+        }
+    }
+
+    #[test]
+    fn models_are_added_as_long_as_there_is_room_for_them() {
+        let all = BTreeSet::from(JointModel::ALL);
+        let mut together = Together::new(20);
+        for room in 0..200 {
+            together.follow(&all, room);
+            assert!(together.models_count_as(20) <= room);
+        }
+        assert_eq!(together.following.len(), JointModel::ALL.len());
+        // As documented.
+        let counts = JointModel::ALL.map(|model| counts_as(model, 20));
+        assert_eq!(counts, [9, 16, 2, 15, 5, 12, 13]);
+        assert_eq!(together.models_count_as(20), counts.iter().sum());
+        together.begin_again(400);
+        assert_eq!(together.following.len(), JointModel::ALL.len());
+        assert_eq!(together.models_count_as(400), together.models_count_as(MOST));
+    }
+}

@@ -107,7 +107,7 @@ impl Following {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// Noise around 0, the same in every run.
@@ -123,7 +123,7 @@ mod tests {
     }
 
     /// Deviations of which the later half follows the first.
-    fn row(state: &mut u64, metrics: usize) -> Vec<Finite> {
+    pub(in super::super) fn row(state: &mut u64, metrics: usize) -> Vec<Finite> {
         let mut values: Vec<f64> = (0..metrics / 2).map(|_| noise(state)).collect();
         for metric in metrics / 2..metrics {
             let followed = values.get(metric - metrics / 2).copied().unwrap_or_default();
@@ -133,15 +133,15 @@ mod tests {
     }
 
     #[test]
-    fn surprise_is_calibrated_and_finds_what_is_strange_together() {
+    fn surprise_is_calibrated() {
         for model in JointModel::ALL {
             let (mut following, mut state) = (Following::new(model, 8), 1);
             let (mut rows, mut reached) = (0.0, [0.0; 3]);
-            for n in 0..12_000 {
+            for n in 0..10_000 {
                 let row = row(&mut state, 8);
                 let sight = following.read(&row);
                 if let Some(sight) = sight
-                    && n >= 5_000
+                    && n >= 2_000
                 {
                     rows += 1.0;
                     for (decades, reached) in (1..).zip(&mut reached) {
@@ -150,23 +150,12 @@ mod tests {
                 }
                 following.learn(&row, sight.as_ref(), 1.0);
             }
-            println!("{model:?}: {reached:?} of {rows}");
-            for (reached, share) in reached.iter().zip([0.1, 0.01, 0.001]) {
-                let measured = reached / rows;
-                assert!(
-                    (share * 0.4..share * 2.5).contains(&measured),
-                    "{model:?}: {measured} for {share}"
-                );
+            let shares = reached.map(|reached| reached / rows);
+            println!("{model:?}: {shares:?}");
+            // Of the last there are only a few.
+            for (measured, usual) in shares.iter().zip([0.04..0.25, 0.004..0.025, 0.0..0.003]) {
+                assert!(usual.contains(measured), "{model:?}: {shares:?}");
             }
-            // No metric is beyond what was seen of it, but all are at their ends, and two where the other half says
-            // that they are not.
-            let strange = [-4.5, -4.5, 4.5, 4.5, 4.5, 4.5, 4.5, 4.5];
-            let strange: Vec<_> = strange.into_iter().filter_map(Finite::new).collect();
-            let sight = following.read(&strange).unwrap();
-            let parts = following.parts(&strange);
-            println!("{model:?}: {sight:?} {parts:?}");
-            assert!(sight.surprise > 2.5, "{model:?}: {sight:?}");
-            assert!(parts.len() == 8 && parts.iter().any(|part| *part > 0.0), "{model:?}: {parts:?}");
         }
     }
 }
