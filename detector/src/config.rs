@@ -140,8 +140,9 @@ impl ConfigError {
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct Models {
-    /// Which models a subject with at least three metrics gets over all of them together, for rows whose metrics are
-    /// strange only in combination. Their order means nothing. They count as six metrics towards `bounds.max_metrics`.
+    /// Which models a subject with at least three metrics gets over all of them together, beside comparing each row
+    /// with those that were seen, which is always done: for rows whose metrics are strange only in combination. Their
+    /// order means nothing. Each counts towards `bounds.max_metrics` as so many metrics as need its memory.
     pub together: BTreeSet<JointModel>,
 }
 

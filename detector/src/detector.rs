@@ -11,7 +11,6 @@ use crate::decide::{Course, Rules};
 use crate::episode::Strange;
 use crate::event::{Event, Finite, LogRecord, Request, Sample, Timestamp, Value};
 use crate::feature;
-use crate::joint::JointModel;
 use crate::limit;
 use crate::log::{Ended, Match, Sessions, Stream, TemplateStats, Templates};
 use crate::metric::{Beside, Row, is_counter};
@@ -274,8 +273,7 @@ impl Detector {
         let hits = self.config.rules.hits(&sample.subject, numbers);
         // What is counted of a log is three numbers that say much the same.
         let beside = match of {
-            Of::Metrics if self.config.models.together.contains(&JointModel::Forest) => Beside::WithForest,
-            Of::Metrics => Beside::Together,
+            Of::Metrics => Beside::Together(&self.config.models.together),
             _ => Beside::Nothing,
         };
         let core = &mut self.core;

@@ -86,6 +86,20 @@ impl JointModel {
         }
     }
 
+    /// Bytes that it holds at most, itself and on the heap, for rows of so many features.
+    pub fn most_bytes(self, width: usize) -> usize {
+        let width = width.min(MOST_FEATURES);
+        match self {
+            JointModel::Forest => 32 * 1300 + 256 * width + 1000,
+            JointModel::HalfSpaceTrees => 25 * 3500,
+            JointModel::Pca => 12 * width.min(64) * width.min(64) + 8 * width.min(64) + 1000,
+            JointModel::Neighbours => 4096 * width + 1000,
+            JointModel::LocalOutlierFactor => 1024 * width + 256 * 16 + 1000,
+            JointModel::Autoencoder => (2048 + 12 * 65) * width + 10_000,
+            JointModel::VariationalAutoencoder => (2048 + 12 * 65) * width + 13_000,
+        }
+    }
+
     /// Its name, as it is written in a configuration.
     pub fn name(self) -> &'static str {
         match self {
@@ -138,6 +152,19 @@ impl Joint {
             JointModel::VariationalAutoencoder => {
                 Joint::VariationalAutoencoder(Box::new(VariationalAutoencoder::new(width, random)))
             }
+        }
+    }
+
+    /// Which model it is.
+    pub fn model(&self) -> JointModel {
+        match self {
+            Joint::Forest(_) => JointModel::Forest,
+            Joint::HalfSpaceTrees(_) => JointModel::HalfSpaceTrees,
+            Joint::Pca(_) => JointModel::Pca,
+            Joint::Neighbours(_) => JointModel::Neighbours,
+            Joint::LocalOutlierFactor(_) => JointModel::LocalOutlierFactor,
+            Joint::Autoencoder(_) => JointModel::Autoencoder,
+            Joint::VariationalAutoencoder(_) => JointModel::VariationalAutoencoder,
         }
     }
 

@@ -1,13 +1,20 @@
-//! The forest over the metrics of a row, as a detector uses it.
+//! The models over the metrics of a row together, as a detector uses them.
 
+use watchpost_detector::joint::JointModel;
 use watchpost_detector::{
     Anomaly, Config, Detector, Event, Finite, Phase, Report, Sample, SnapshotError, Subject, Timestamp, Value, Verdict,
 };
 
 /// What looks at metrics together.
-const TOGETHER: [&str; 4] = ["state", "season", "change", "forest"];
+const VIEWS: [&str; 3] = ["state", "season", "change"];
 const METRICS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
-const ON: &str = r#"{"models": {"together": ["forest"]}, "false_alarms_per_day": 10}"#;
+
+/// A configuration with these models.
+fn with(models: &[JointModel]) -> Config {
+    let mut config = Config::from_json(r#"{"false_alarms_per_day": 10}"#).unwrap();
+    config.models.together = models.iter().copied().collect();
+    config
+}
 
 /// Noise in (-1.5, 1.5), the same in every run.
 fn noise(state: &mut u64) -> f64 {
@@ -46,7 +53,7 @@ fn observe(detector: &mut Detector, minute: i64, row: &[f64], alarms: &mut Vec<A
 
 #[test]
 fn a_snapshot_anywhere_changes_nothing() {
-    let config = Config::from_json(ON).unwrap();
+    let config = with(&JointModel::ALL);
     let (mut whole, mut cut) = (Detector::new(config.clone()), Detector::new(config.clone()));
     let (mut state, mut alarms, mut others) = (1, Vec::new(), Vec::new());
     for minute in 0..900 {
@@ -73,8 +80,14 @@ fn a_snapshot_anywhere_changes_nothing() {
 
 #[test]
 fn what_is_strange_together_is_explained_and_has_a_counterfactual() {
-    let config = Config::from_json(ON).unwrap();
-    let mut detector = Detector::new(config);
+    for model in JointModel::ALL {
+        explained(model);
+    }
+}
+
+fn explained(model: JointModel) {
+    let config = with(&[model]);
+    let mut detector = Detector::new(config.clone());
     let (mut state, mut alarms) = (1, Vec::new());
     for minute in 0..3000 {
         let row: Vec<f64> = (0..6).map(|_| 10.0 + noise(&mut state)).collect();
@@ -82,36 +95,36 @@ fn what_is_strange_together_is_explained_and_has_a_counterfactual() {
     }
     let onsets = alarms.iter().filter(|alarm| alarm.phase == Phase::Onset).count();
     // One row in a hundred is strange enough for an alarm where so many are allowed.
-    assert!(onsets <= 30, "{onsets} alarms in 3,000 rows of noise");
+    assert!(onsets <= 30, "{model:?}: {onsets} alarms in 3,000 rows of noise");
     let before = detector.snapshot();
     let mut strange = [10.0; 6];
     strange[..4].fill(12.2);
     alarms.clear();
     let verdict = observe(&mut detector, 3000, &strange, &mut alarms);
     let Some(alarm) = alarms.iter().find(|alarm| alarm.phase == Phase::Onset) else {
-        panic!("an alarm: {verdict:?} {alarms:?}")
+        panic!("{model:?}: an alarm: {verdict:?} {alarms:?}")
     };
     let contributions = &alarm.explanation.contributions;
     let sum: f64 = contributions.iter().map(|contribution| contribution.surprise).sum();
     assert!((sum - alarm.surprise).abs() < 1e-9, "{sum} {}", alarm.surprise);
     let named: Vec<_> = contributions
         .iter()
-        .filter(|contribution| TOGETHER.contains(&contribution.model.as_str()))
+        .filter(|contribution| contribution.model == model.name() || VIEWS.contains(&contribution.model.as_str()))
         .map(|contribution| contribution.of.as_str())
         .collect();
     assert!(
         !named.is_empty() && named.iter().all(|name| METRICS[..4].contains(name)),
-        "{named:?}"
+        "{model:?}: {named:?}"
     );
     let substitutions = &alarm.explanation.counterfactual;
-    assert!(!substitutions.is_empty());
+    assert!(!substitutions.is_empty(), "{model:?}");
     for substitution in substitutions {
         let place = METRICS.iter().position(|metric| *metric == substitution.of).unwrap();
         strange[place] = substitution.value;
     }
-    let mut again = Detector::restore(Config::from_json(ON).unwrap(), &before).unwrap();
+    let mut again = Detector::restore(config, &before).unwrap();
     let verdict = observe(&mut again, 3000, &strange, &mut Vec::new());
-    assert!(!verdict.state.is_anomalous(), "{verdict:?}");
+    assert!(!verdict.state.is_anomalous(), "{model:?}: {verdict:?}");
 }
 
 #[test]
@@ -135,4 +148,33 @@ fn metrics_that_move_together_and_stop_doing_so_are_found_though_each_stays_wher
         }
     }
     assert!(rank[1] >= 3 && rank[0] < 60, "{rank:?}");
+}
+
+#[test]
+fn with_each_model_a_metric_that_leaves_the_others_is_found_and_named() {
+    for model in JointModel::ALL {
+        let mut detector = Detector::new(with(&[model]));
+        let (mut state, mut alarms) = (1, Vec::new());
+        let (mut found, mut by_name) = (0, 0);
+        for minute in 0..4500 {
+            // A load that rises and falls, not with the time of the day, and six metrics that follow it.
+            let load = 10.0 + 5.0 * f64::from(u8::from(minute / 37 % 2 == 0)) + noise(&mut state);
+            let broken = minute >= 3000 && minute % 150 < 2;
+            let row: Vec<f64> = (0..6)
+                .map(|metric| {
+                    let part = if broken && metric == 2 { 25.0 - load } else { load };
+                    part * f64::from(metric + 1) + 0.2 * noise(&mut state)
+                })
+                .collect();
+            alarms.clear();
+            observe(&mut detector, minute, &row, &mut alarms);
+            for alarm in alarms.iter().filter(|alarm| alarm.phase == Phase::Onset && broken) {
+                let named = &alarm.explanation.contributions;
+                found += usize::from(named.iter().any(|part| part.of == "c"));
+                by_name += usize::from(named.iter().any(|part| part.model == model.name()));
+            }
+        }
+        println!("{model:?}: {found} of 10, {by_name} by its name");
+        assert!(found >= 5, "{model:?}: {found} of 10");
+    }
 }

@@ -279,7 +279,7 @@ fn memory_is_bounded() {
             }
             println!("{model:?} of {width}: {} bytes", joint.bytes());
             assert!(
-                joint.bytes() < most_bytes(model, width),
+                joint.bytes() <= model.most_bytes(width),
                 "{model:?} of {width}: {}",
                 joint.bytes()
             );
@@ -393,20 +393,6 @@ fn drawn_numbers_are_normal() {
     };
     for (power, expected, within) in [(1, 0.0, 0.02), (2, 1.0, 0.03), (3, 0.0, 0.08), (4, 3.0, 0.2)] {
         assert!((moment(power) - expected).abs() < within, "{power}: {}", moment(power));
-    }
-}
-
-/// What a model of so many features can hold.
-fn most_bytes(model: JointModel, width: usize) -> usize {
-    let width = width.min(256);
-    match model {
-        JointModel::Forest => 32 * 1300 + 256 * width + 1000,
-        JointModel::HalfSpaceTrees => 25 * 3500,
-        JointModel::Pca => 12 * width.min(64) * width.min(64) + 8 * width.min(64) + 1000,
-        JointModel::Neighbours => 4096 * width + 1000,
-        JointModel::LocalOutlierFactor => 1024 * width + 256 * 16 + 1000,
-        JointModel::Autoencoder => (2048 + 12 * 65) * width + 10_000,
-        JointModel::VariationalAutoencoder => (2048 + 12 * 65) * width + 13_000,
     }
 }
 

@@ -1,13 +1,16 @@
 //! A row of metrics: each has its own model, and the row has one verdict.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
 use super::channel::Look;
 use super::forecast::TimeOfDay;
 use super::model::{Metric, Reading};
-use super::together::{FEWEST, FOREST_COUNTS_AS, Numbers, Sight, Together};
+use super::together::{FEWEST, Numbers, Sight, Together};
 use super::unit::unit;
 use crate::event::{Finite, Timestamp, Value};
+use crate::joint::JointModel;
 use crate::number::Bounded;
 use crate::series::MAX_LABEL_BYTES;
 use crate::verdict::{Contribution, Expected, Explanation, Kind, Observation, Substitution};
@@ -29,7 +32,7 @@ pub(crate) struct Row {
 #[derive(Debug, Clone, PartialEq, Default)]
 struct Seen {
     numbers: Numbers,
-    /// For the forest.
+    /// For the models that were added.
     away: Vec<Finite>,
 }
 
@@ -41,19 +44,17 @@ pub(crate) struct Assessment {
     pub(crate) state: f64,
     /// Every metric is too young to say anything.
     pub(crate) learning: bool,
-    /// Metrics that were seen for the first time, and metrics that were left out.
+    /// Metrics that were seen for the first time and what models of them count as, and metrics that were left out.
     pub(crate) added: usize,
     pub(crate) ignored: u64,
 }
 
 /// What is looked at beside each metric alone, once there are enough of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Beside {
+pub(crate) enum Beside<'a> {
     Nothing,
-    /// All of them together.
-    Together,
-    /// A forest as well.
-    WithForest,
+    /// All of them together, with these models as well.
+    Together(&'a BTreeSet<JointModel>),
 }
 
 /// A metric takes part in an explanation when it is at least half as surprising as the most surprising one.
@@ -76,16 +77,21 @@ impl Row {
     }
 
     /// What a row looks like. Metrics that were never seen before get a model, up to `max` of them.
-    pub(crate) fn assess(&mut self, time: Timestamp, values: &[Value<'_>], max: usize, beside: Beside) -> Assessment {
-        let (mut added, mut ignored) = (0, 0);
+    pub(crate) fn assess(
+        &mut self,
+        time: Timestamp,
+        values: &[Value<'_>],
+        max: usize,
+        beside: Beside<'_>,
+    ) -> Assessment {
+        let (before, mut ignored) = (self.metrics(), 0);
         let at = TimeOfDay::of(time);
         let mut readings = std::mem::take(&mut self.scratch);
         readings.clear();
         for (position, value) in values.iter().enumerate() {
             match self.find(position, value.metric) {
                 Some(index) => readings.push(self.metrics.get(index).and_then(|m| m.read(&at, value.value.value()))),
-                None if self.metrics() < max && value.metric.len() <= MAX_LABEL_BYTES => {
-                    added += 1;
+                None if value.metric.len() <= MAX_LABEL_BYTES && self.counted(self.metrics.len() + 1) <= max => {
                     self.metrics.reserve_exact(1);
                     self.metrics.push(Metric::new(value.metric));
                     readings.push(None);
@@ -111,14 +117,14 @@ impl Row {
         };
         self.seen = seen;
         self.scratch = readings;
-        if beside != Beside::Nothing {
-            added += self.follow_together(max, beside);
+        if let Beside::Together(models) = beside {
+            self.follow_together(max, models);
         }
         Assessment {
             surprise,
             state,
             learning,
-            added,
+            added: self.metrics() - before,
             ignored,
         }
     }
@@ -141,22 +147,17 @@ impl Row {
         }
     }
 
-    /// Sees to it that the metrics that there are get looked at together, and returns what a forest adds to their number.
-    fn follow_together(&mut self, max: usize, beside: Beside) -> usize {
+    /// Sees to it that the metrics that there are get looked at together.
+    fn follow_together(&mut self, max: usize, models: &BTreeSet<JointModel>) {
         let metrics = self.metrics.len();
         if metrics < FEWEST {
-            return 0;
+            return;
         }
-        let before = self.metrics();
         let together = self.together.get_or_insert_with(|| Box::new(Together::new(metrics)));
-        let forest = together.has_forest() || beside == Beside::WithForest && metrics + FOREST_COUNTS_AS <= max;
         if !together.is_for(metrics) {
-            **together = Together::new(metrics);
+            together.begin_again(metrics);
         }
-        if forest && !together.has_forest() {
-            together.grow_forest();
-        }
-        self.metrics() - before
+        together.follow(models, max.saturating_sub(metrics));
     }
 
     /// How a row looks whose metrics look `alone` to their models.
@@ -171,7 +172,7 @@ impl Row {
         let together = self.together.as_ref()?;
         seen.numbers.clear(together.metrics());
         seen.away.clear();
-        if together.has_forest() {
+        if together.is_followed() {
             seen.away.resize(together.metrics(), Finite::default());
         }
         for ((position, value), reading) in values.iter().enumerate().zip(readings) {
@@ -212,10 +213,18 @@ impl Row {
         }
     }
 
-    /// Its metrics, and the forest as so many.
+    /// Its metrics, and the models that look at them together as so many as need their memory.
     pub(crate) fn metrics(&self) -> usize {
-        let forest = self.together.as_ref().is_some_and(|together| together.has_forest());
-        self.metrics.len() + if forest { FOREST_COUNTS_AS } else { 0 }
+        self.counted(self.metrics.len())
+    }
+
+    /// The same if there were so many metrics.
+    fn counted(&self, metrics: usize) -> usize {
+        let models = self
+            .together
+            .as_ref()
+            .map_or(0, |together| together.models_count_as(metrics));
+        metrics + models
     }
 
     /// Why the row that was assessed last is strange, and what kind of thing it is.

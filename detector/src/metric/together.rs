@@ -1,16 +1,19 @@
 //! How the metrics of a row go together: the state of what they belong to, compared with the states that were seen.
 
 mod evidence;
-mod forest;
+mod following;
 mod view;
+
+use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
 use self::evidence::Evidence;
-use self::forest::Following;
+use self::following::{Following, counts_as};
 use self::view::View;
 use super::model::{Metric, Reading};
 use crate::event::{Finite, Timestamp};
+use crate::joint::JointModel;
 use crate::number::Bounded;
 use crate::random::Random;
 use crate::threshold::{PRIOR_EVENTS, Tail};
@@ -19,8 +22,6 @@ use crate::threshold::{PRIOR_EVENTS, Tail};
 pub(super) const FEWEST: usize = 3;
 /// So many metrics go together at most; what there is beyond is looked at by itself only.
 const MOST: usize = 256;
-/// So many metrics need the memory that a forest does.
-pub(super) const FOREST_COUNTS_AS: usize = 6;
 
 /// What is compared: the values themselves, their distance from the same time of the days before, and their distance
 /// from the last hundred. A state can be new in each of these ways while it is usual in the others: a night's load at
@@ -88,15 +89,17 @@ pub(super) struct Together {
     /// For how many rows it has been strange; what is over is forgotten soon.
     lasting: f64,
     random: Random,
-    forest: Option<Following>,
+    /// Models that a configuration adds to the views.
+    following: Vec<Following>,
 }
 
 /// What one row looks like beside others.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default)]
 pub(super) struct Sight {
     /// The surprise of each way, and how far the row is from those that it is most like.
     ways: [Option<Far>; WAYS.len()],
-    pub(super) forest: Option<forest::Sight>,
+    /// What it is to each model that was added.
+    following: Vec<Option<following::Sight>>,
     /// What the models of the metrics say, as it is, and what it is worth.
     alone: f64,
     worth: f64,
@@ -106,9 +109,9 @@ pub(super) struct Sight {
 impl Sight {
     /// How strange the row is by its metrics alone, and how strange beside others.
     pub(super) fn halves(&self) -> (f64, f64) {
-        let forest = self.forest.map_or(0.0, |forest| forest.surprise);
-        let ways = self.ways.iter().flatten();
-        (self.worth, ways.fold(forest, |most, far| most.at_least(far.surprise)))
+        let ways = self.ways.iter().flatten().map(|far| far.surprise);
+        let following = self.following.iter().flatten().map(|sight| sight.surprise);
+        (self.worth, ways.chain(following).fold(0.0, Bounded::at_least))
     }
 }
 
@@ -151,7 +154,7 @@ impl Together {
             rows: 0.0,
             lasting: 0.0,
             random: Random::new(0, metrics as u64),
-            forest: None,
+            following: Vec::new(),
         }
     }
 
@@ -165,15 +168,42 @@ impl Together {
         self.metrics() == metrics.min(MOST)
     }
 
-    pub(super) fn has_forest(&self) -> bool {
-        self.forest.is_some()
+    /// The same for another number of metrics: all has to be learned anew.
+    pub(super) fn begin_again(&mut self, metrics: usize) {
+        let models: Vec<JointModel> = self.following.iter().map(Following::model).collect();
+        *self = Together::new(metrics);
+        self.following.reserve_exact(models.len());
+        models.into_iter().for_each(|model| self.add(model));
     }
 
-    pub(super) fn grow_forest(&mut self) {
-        self.forest = Some(Following::new(self.metrics()));
+    /// Models were added to the views.
+    pub(super) fn is_followed(&self) -> bool {
+        !self.following.is_empty()
     }
 
-    /// What a row looks like that looks `alone` to the models of its metrics. `away` are the deviations for the forest.
+    /// Adds those of the models that are missing, as long as no more metrics than `room` need their memory.
+    pub(super) fn follow(&mut self, models: &BTreeSet<JointModel>, room: usize) {
+        for model in models {
+            let has = self.following.iter().any(|following| following.model() == *model);
+            if !has && self.models_count_as(self.metrics()) + counts_as(*model, self.metrics()) <= room {
+                self.following.reserve_exact(1);
+                self.add(*model);
+            }
+        }
+    }
+
+    fn add(&mut self, model: JointModel) {
+        self.following.push(Following::new(model, self.metrics()));
+    }
+
+    /// So many metrics need the memory that the added models do when there are so many metrics.
+    pub(super) fn models_count_as(&self, metrics: usize) -> usize {
+        let count = |following: &Following| counts_as(following.model(), metrics.min(MOST));
+        self.following.iter().map(count).sum()
+    }
+
+    /// What a row looks like that looks `alone` to the models of its metrics. `away` are the deviations for
+    /// the models that were added.
     pub(super) fn read(&self, time: Timestamp, numbers: &Numbers, away: &[Finite], alone: f64) -> Sight {
         let beyond = match self.first {
             Some(first) if time.seconds_since(first) >= DAY => MOST_BEYOND,
@@ -181,7 +211,7 @@ impl Together {
         };
         let mut sight = Sight {
             alone,
-            forest: self.forest.as_ref().and_then(|forest| forest.read(away)),
+            following: self.following.iter().map(|following| following.read(away)).collect(),
             ..Sight::default()
         };
         let mut all = Harmonic::default();
@@ -200,8 +230,8 @@ impl Together {
             all.add(surprise);
             *far = Some(Far { distance, surprise });
         }
-        if let Some(forest) = &sight.forest {
-            all.add(forest.surprise);
+        for following in sight.following.iter().flatten() {
+            all.add(following.surprise);
         }
         sight.surprise = all.surprise().at_least(sight.worth);
         sight
@@ -233,8 +263,9 @@ impl Together {
                 evidence.learn(far.distance, weight);
             }
         }
-        if let Some(forest) = &mut self.forest {
-            forest.learn(away, sight.forest.as_ref(), weight);
+        // Models may be younger than the row.
+        for (following, sight) in self.following.iter_mut().zip(&sight.following) {
+            following.learn(away, sight.as_ref(), weight);
         }
         let before = self.learned;
         self.learned += weight;
@@ -303,11 +334,22 @@ impl Together {
                 most = Some((way, far.surprise));
             }
         }
-        if let Some(forest) = &self.forest
-            && most.is_none_or(|most| most.1 < sight.forest.map_or(0.0, |forest| forest.surprise))
-        {
-            let part = |share| Part { share, above: None };
-            return ("forest", forest.influences(away).into_iter().map(part).collect());
+        let mut strangest: Option<(&Following, f64)> = None;
+        for (following, sight) in self.following.iter().zip(&sight.following) {
+            let most = strangest.map_or(most.map_or(0.0, |most| most.1), |strangest| strangest.1);
+            if let Some(sight) = sight
+                && sight.surprise > most
+            {
+                strangest = Some((following, sight.surprise));
+            }
+        }
+        if let Some((following, _)) = strangest {
+            let shares = following.parts(away);
+            // It need not know of any metric that has to do with it more than others.
+            if shares.iter().any(|share| *share > 0.0) {
+                let part = |share| Part { share, above: None };
+                return (following.model().name(), shares.into_iter().map(part).collect());
+            }
         }
         match most.and_then(|(way, _)| Some((way, self.views.get(way as usize)?, numbers.0.get(way as usize)?))) {
             Some((way, view, numbers)) => (way.name(), view.parts(numbers)),
@@ -348,5 +390,65 @@ impl Harmonic {
 
     fn surprise(&self) -> f64 {
         (self.most + libm::log10(self.sum / self.count.at_least(1.0))).at_least(0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_model_finds_what_does_not_go_together_and_is_named_for_it() {
+        for model in JointModel::ALL {
+            let mut together = Together::new(8);
+            together.follow(&BTreeSet::from([model]), usize::MAX);
+            // The views see nothing.
+            let mut numbers = Numbers::default();
+            numbers.clear(8);
+            let (mut state, mut seconds) = (1, 0);
+            let mut next = || {
+                seconds += 60;
+                Timestamp::from_seconds(seconds)
+            };
+            for _ in 0..3_000 {
+                let (time, row) = (next(), following::tests::row(&mut state, 8));
+                let sight = together.read(time, &numbers, &row, 0.0);
+                together.learn(time, &numbers, &row, &sight, 1.0);
+            }
+            // No metric is beyond what was seen of it, and the last two are not where those that they follow are.
+            let strange = [0.0, 0.0, 5.0, 5.0, 0.0, 0.0, -5.0, -5.0];
+            let strange: Vec<_> = strange.into_iter().filter_map(Finite::new).collect();
+            let sight = together.read(next(), &numbers, &strange, 0.0);
+            let (name, parts) = together.parts(&numbers, &strange, &sight);
+            println!("{name}: {} {parts:?}", sight.surprise);
+            assert_eq!(name, model.name());
+            assert!(sight.surprise > 1.5, "{name}: {}", sight.surprise);
+            let share = |metrics: [usize; 4]| {
+                metrics
+                    .iter()
+                    .filter_map(|metric| parts.get(*metric))
+                    .map(|part| part.share)
+                    .sum::<f64>()
+            };
+            assert!(share([2, 3, 6, 7]) > share([0, 1, 4, 5]), "{name}: {parts:?}");
+        }
+    }
+
+    #[test]
+    fn models_are_added_as_long_as_there_is_room_for_them() {
+        let all = BTreeSet::from(JointModel::ALL);
+        let mut together = Together::new(20);
+        for room in 0..200 {
+            together.follow(&all, room);
+            assert!(together.models_count_as(20) <= room);
+        }
+        assert_eq!(together.following.len(), JointModel::ALL.len());
+        // As documented.
+        let counts = JointModel::ALL.map(|model| counts_as(model, 20));
+        assert_eq!(counts, [9, 16, 2, 15, 5, 12, 13]);
+        assert_eq!(together.models_count_as(20), counts.iter().sum());
+        together.begin_again(400);
+        assert_eq!(together.following.len(), JointModel::ALL.len());
+        assert_eq!(together.models_count_as(400), together.models_count_as(MOST));
     }
 }

@@ -11,8 +11,10 @@ use crate::number::Bounded;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct View {
     scales: Vec<Scale>,
-    /// Row by row, each filled up to a multiple of `LANES`.
+    /// Blocks of `BLOCK` rows, metric by metric, so that the distances to all rows of a block are summed at once. The last
+    /// one is filled up with what is no row.
     cells: Vec<u8>,
+    rows: u16,
     /// Rows as they are, before there are enough of them to measure a scale.
     young: Vec<f64>,
 }
@@ -28,7 +30,7 @@ struct Scale {
 /// So many neighbours are looked at: one alone may be a row that was just as strange.
 pub(super) const NEAREST: usize = 3;
 
-const LANES: usize = 8;
+const BLOCK: usize = 32;
 const MIDDLE: u8 = 128;
 /// Cells for a unit, and for each doubling.
 const CELLS: f64 = 12.0;
@@ -46,6 +48,7 @@ impl View {
         View {
             scales: vec![Scale::default(); metrics],
             cells: Vec::new(),
+            rows: 0,
             young: Vec::new(),
         }
     }
@@ -58,7 +61,7 @@ impl View {
         if self.is_young() {
             self.young.len() / self.metrics().max(1)
         } else {
-            self.cells.len() / self.stride()
+            usize::from(self.rows)
         }
     }
 
@@ -90,18 +93,17 @@ impl View {
     pub(super) fn parts(&self, numbers: &[f64]) -> Vec<Part> {
         let cells = self.cells(numbers);
         let nearest = self.nearest(&cells);
-        let rows: Vec<&[u8]> = nearest
-            .iter()
-            .filter_map(|(_, row)| self.cells.get(row * self.stride()..(row + 1) * self.stride()))
-            .collect();
-        let count = rows.len().max(1) as f64;
+        let count = nearest.iter().filter(|(_, row)| *row < self.rows()).count().max(1) as f64;
         let mut parts = Vec::with_capacity(self.scales.len());
         for (metric, (scale, number)) in self.scales.iter().zip(numbers).enumerate() {
             let own = cells
                 .get(metric)
                 .map_or(0.0, |cell| f64::from(*cell) - f64::from(MIDDLE));
             let (mut square, mut mean) = (0.0, 0.0);
-            for cell in rows.iter().filter_map(|row| row.get(metric)) {
+            for (_, row) in nearest {
+                let Some(cell) = self.place(row, metric).and_then(|place| self.cells.get(place)) else {
+                    continue;
+                };
                 let cell = f64::from(*cell) - f64::from(MIDDLE);
                 square += (own - cell) * (own - cell) / count;
                 mean += cell / count;
@@ -127,13 +129,18 @@ impl View {
             for (scale, number) in self.scales.iter_mut().zip(numbers) {
                 scale.begin(*number);
             }
-            let cells = self.cells(numbers);
-            let stride = self.stride();
-            match self.cells.get_mut(place * stride..(place + 1) * stride) {
-                Some(row) => row.copy_from_slice(&cells),
-                None => {
-                    self.cells.reserve_exact(stride);
-                    self.cells.extend(&cells);
+            if place == self.rows() {
+                if place.is_multiple_of(BLOCK) {
+                    let block = BLOCK * self.metrics();
+                    self.cells.reserve_exact(block);
+                    self.cells.resize(self.cells.len() + block, MIDDLE);
+                }
+                self.rows += 1;
+            }
+            for (metric, (scale, number)) in self.scales.iter().zip(numbers).enumerate() {
+                let place = self.place(place, metric);
+                if let Some(cell) = place.and_then(|place| self.cells.get_mut(place)) {
+                    *cell = scale.cell(*number);
                 }
             }
         }
@@ -141,9 +148,9 @@ impl View {
 
     /// Measures the scale by the rows that there are. A unit is no less than `least` of its metric.
     pub(super) fn measure(&mut self, least: impl Fn(usize) -> f64) {
-        let (rows, metrics, stride) = (self.rows(), self.metrics().max(1), self.stride());
+        let (rows, metrics) = (self.rows(), self.metrics().max(1));
         let young = self.is_young();
-        let mut cells = vec![MIDDLE; rows * stride];
+        let mut cells = vec![MIDDLE; rows.div_ceil(BLOCK) * BLOCK * metrics];
         let mut numbers = Vec::with_capacity(rows);
         let mut sorted = Vec::with_capacity(rows);
         for (metric, scale) in self.scales.iter_mut().enumerate() {
@@ -151,64 +158,95 @@ impl View {
             if young {
                 numbers.extend(self.young.iter().skip(metric).step_by(metrics));
             } else {
-                let column = self.cells.iter().skip(metric).step_by(stride);
+                let column = self.cells.chunks_exact(BLOCK).skip(metric).step_by(metrics);
+                let column = column.flatten().take(rows);
                 numbers.extend(column.map(|cell| scale.number(f64::from(*cell) - f64::from(MIDDLE))));
             }
             sorted.clear();
             sorted.extend(numbers.iter().copied().filter(|number| !number.is_nan()));
             *scale = Scale::of(&mut sorted, least(metric));
-            for (cell, number) in cells.iter_mut().skip(metric).step_by(stride).zip(&numbers) {
+            let blocks = cells.chunks_exact_mut(BLOCK).skip(metric).step_by(metrics);
+            for (cell, number) in blocks.flatten().zip(&numbers) {
                 *cell = scale.cell(*number);
             }
         }
         self.cells = cells;
+        self.rows = rows as u16;
         self.young = Vec::new();
     }
 
-    fn stride(&self) -> usize {
-        self.scales.len().next_multiple_of(LANES).max(LANES)
+    /// Where the cell of a row and a metric is.
+    fn place(&self, row: usize, metric: usize) -> Option<usize> {
+        let before = (row / BLOCK).checked_mul(self.metrics())?.checked_add(metric)?;
+        (row < self.rows() && metric < self.metrics()).then_some(before * BLOCK + row % BLOCK)
     }
 
     fn cells(&self, numbers: &[f64]) -> Vec<u8> {
-        let mut cells = vec![MIDDLE; self.stride()];
-        for ((cell, number), scale) in cells.iter_mut().zip(numbers).zip(&self.scales) {
-            *cell = scale.cell(*number);
-        }
-        cells
+        let numbers = self.scales.iter().zip(numbers);
+        numbers.map(|(scale, number)| scale.cell(*number)).collect()
     }
 
     /// The squares of the distances to the nearest rows, and which rows they are.
     fn nearest(&self, cells: &[u8]) -> [(u32, usize); NEAREST] {
         let mut nearest = [(u32::MAX, usize::MAX); NEAREST];
         let mut farthest = u32::MAX;
-        for (index, row) in self.cells.chunks_exact(cells.len().max(1)).enumerate() {
-            let mut found = (square(cells, row), index);
-            if found.0 >= farthest {
-                continue;
-            }
-            for place in &mut nearest {
-                if found.0 < place.0 {
-                    std::mem::swap(place, &mut found);
+        for (index, block) in self.cells.chunks_exact((BLOCK * self.metrics()).max(1)).enumerate() {
+            // Half as many bits are summed twice as fast. What does not fit in them is no less than what does.
+            let squares = if farthest > u32::from(u16::MAX) {
+                squares(block, cells)
+            } else {
+                let short = short_squares(block, cells);
+                if short
+                    .iter()
+                    .fold(true, |far, square| far & (u32::from(*square) >= farthest))
+                {
+                    continue;
                 }
+                short.map(u32::from)
+            };
+            let first = index * BLOCK;
+            for (row, square) in (first..self.rows()).zip(squares) {
+                if square >= farthest {
+                    continue;
+                }
+                let mut found = (square, row);
+                for place in &mut nearest {
+                    if found.0 < place.0 {
+                        std::mem::swap(place, &mut found);
+                    }
+                }
+                farthest = nearest.last().map_or(u32::MAX, |last| last.0);
             }
-            farthest = nearest.last().map_or(u32::MAX, |last| last.0);
         }
         nearest
     }
 }
 
-/// The square of the distance between two rows of as many cells, a multiple of `LANES`.
-fn square(a: &[u8], b: &[u8]) -> u32 {
-    let mut sums = [0i32; LANES];
-    let (a, _) = a.as_chunks::<LANES>();
-    let (b, _) = b.as_chunks::<LANES>();
-    for (a, b) in a.iter().zip(b) {
-        for ((sum, a), b) in sums.iter_mut().zip(a).zip(b) {
-            let apart = i16::from(*a) - i16::from(*b);
+/// The squares of the distances of a row to those of a block.
+fn squares(block: &[u8], cells: &[u8]) -> [u32; BLOCK] {
+    let mut sums = [0; BLOCK];
+    let (columns, _) = block.as_chunks::<BLOCK>();
+    for (column, own) in columns.iter().zip(cells) {
+        for (sum, cell) in sums.iter_mut().zip(column) {
+            let apart = i16::from(*cell) - i16::from(*own);
             *sum += i32::from(apart) * i32::from(apart);
         }
     }
-    sums.iter().sum::<i32>().unsigned_abs()
+    sums.map(i32::unsigned_abs)
+}
+
+/// The same, where those that are larger than can be told are as large as can be told.
+fn short_squares(block: &[u8], cells: &[u8]) -> [u16; BLOCK] {
+    let mut sums = [0_u16; BLOCK];
+    let (columns, _) = block.as_chunks::<BLOCK>();
+    for (column, own) in columns.iter().zip(cells) {
+        for (sum, cell) in sums.iter_mut().zip(column) {
+            // A square is below 2^16, and its lower bits are all there is of it.
+            let apart = i16::from(*cell) - i16::from(*own);
+            *sum = sum.saturating_add(apart.wrapping_mul(apart).cast_unsigned());
+        }
+    }
+    sums
 }
 
 impl Scale {
