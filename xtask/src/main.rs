@@ -75,6 +75,14 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         further: Vec<String>,
     },
+    /// Tells what leaving out one group of series at a time does to the figures on metrics.
+    EvalGroups {
+        /// The folder of the data; the scripts are expected in `eval` beside it.
+        data: PathBuf,
+        /// An earlier `watchpost` that the figures are compared with.
+        #[arg(long)]
+        against: Option<PathBuf>,
+    },
 }
 
 fn main() -> Result<()> {
@@ -89,5 +97,6 @@ fn main() -> Result<()> {
         Task::Release => release::run(),
         Task::Record { schedule, out } => record::run(schedule, out),
         Task::Eval { data, further } => eval::run(&data, &further),
+        Task::EvalGroups { data, against } => eval::groups(&data, against.as_deref()),
     }
 }
