@@ -92,7 +92,7 @@ const SHIFT_VALUES: u64 = 64;
 const MOST_BEYOND: f64 = 2.0;
 
 /// What the shape has of the probability that one of the looks is wrong.
-const SHARE_OF_SHAPE: f64 = 0.5;
+const SHARE_OF_SHAPE: f64 = 1.0;
 
 /// The spread of each look forgets with so many deviations. That is long on purpose: a spread that follows a bad week
 /// finds nothing in it.
@@ -304,7 +304,7 @@ impl Metric {
             .zip(reading.deviations)
             .filter(|(look, deviation)| *look != Look::Shape && looking(*look, *deviation))
             .count();
-        let share_of_others = (1.0 - SHARE_OF_SHAPE) / (active.max(1) as f64);
+        let share_of_others = 1.0 / (active.max(1) as f64);
         // What is at least as likely as this is not more surprising than what was found.
         let mut least = 1.0;
         for (look, channel) in Look::ALL.into_iter().zip(&self.looks) {
