@@ -214,11 +214,10 @@ fn limits_do_not_touch_the_budget() {
 fn a_strange_row_above_its_limit_is_one_alarm_with_the_limit_first() {
     let spike = |config: &str, above: bool| {
         let mut watch = Watch::new(config);
-        for n in 0..600 {
-            watch.row(
-                None,
-                &[("latency_ms", 20.0 + f64::from(n % 7)), ("queue", f64::from(n % 5))],
-            );
+        let mut random = Random::new(1, 0);
+        for _ in 0..600 {
+            let [latency, queue] = [7, 5].map(|most| random.below(most) as f64);
+            watch.row(None, &[("latency_ms", 20.0 + latency), ("queue", queue)]);
         }
         if above {
             watch.row(None, &[("latency_ms", 22.0), ("queue", 6.0)]);
@@ -248,7 +247,8 @@ fn a_strange_row_above_its_limit_is_one_alarm_with_the_limit_first() {
             .iter()
             .map(|part| (part.of.as_str(), part.model.as_str()))
             .collect();
-        assert_eq!(names[..2], [("latency_ms", "rule"), ("latency_ms", "point")]);
+        assert_eq!(names[0], ("latency_ms", "rule"));
+        assert!(names[1].0 == "latency_ms" && names[1].1 != "rule", "{names:?}");
         // At the limit the models would still flag it: what they ask for is less, and clears both.
         let [fine] = &open.explanation.counterfactual[..] else {
             panic!("{open:#?}")

@@ -1,6 +1,8 @@
 //! The model of one metric: seven looks at it, each calibrated on the metric's own past.
 
 mod judge;
+#[cfg(test)]
+mod tests;
 mod told;
 
 use std::collections::VecDeque;
@@ -45,6 +47,8 @@ pub(super) struct Metric {
     /// How far the values are from the level of the last ten: of the last few, and usually.
     near_scatter: f64,
     scatter: f64,
+    /// Of how many values that is known.
+    scattered: u32,
     /// Set as long as every value was a count.
     counts: Option<Counts>,
     first: Timestamp,
@@ -78,6 +82,8 @@ pub(super) struct Reading {
     floors: [f64; LOOKS],
     /// Nominal surprises, as far as anybody asked.
     nominals: [Option<f64>; LOOKS],
+    /// The surprise of the value as a count, where it is one.
+    count: Option<f64>,
     /// What the season says of its time.
     range: Option<Forecast>,
     shape: Shape,
@@ -104,6 +110,8 @@ const MOST_BEYOND: f64 = 2.0;
 
 /// What the shape has of the probability that one of the looks is wrong.
 const SHARE_OF_SHAPE: f64 = 0.5;
+/// What a change of variance has of it: little, since most of what scatters otherwise has a strange shape as well.
+const SHARE_OF_VARIANCE: f64 = 0.05;
 
 /// The spread of each look forgets with so many deviations. That is long on purpose: a spread that follows a bad week
 /// finds nothing in it.
@@ -178,6 +186,7 @@ impl Metric {
             drifting: false,
             near_scatter: 0.0,
             scatter: 0.0,
+            scattered: 0,
             counts: None,
             first: Timestamp::default(),
             same: 0.5,
@@ -266,6 +275,7 @@ impl Metric {
         let shape = self.novelty.as_ref().map_or_else(Shape::default, |novelty| {
             novelty.read(rest, ORDINARY * self.looks[Look::Shape as usize].spread)
         });
+        let point_floor = (0.05 * self.wide).at_least(0.5 * self.resolution);
         let deviations = [
             value - forecast,
             if self.seen >= SHIFT_VALUES { quick - steady } else { 0.0 },
@@ -278,14 +288,13 @@ impl Metric {
                 0.0
             },
             rest - steady,
-            if run >= ALIKE || self.seen < SHIFT_VALUES {
+            if run >= ALIKE || u64::from(self.scattered) < SHIFT_VALUES {
                 0.0
             } else {
-                self.change_of_scatter(rest - quick)
+                self.change_of_scatter(rest - quick, point_floor)
             },
             shape.novelty(),
         ];
-        let point_floor = (0.05 * self.wide).at_least(0.5 * self.resolution);
         let floors = [
             point_floor,
             // What the mean of ten values of this spread wanders by.
@@ -304,17 +313,17 @@ impl Metric {
             deviations,
             floors,
             nominals: [None; LOOKS],
+            count: None,
             range,
             shape,
             sum: 0.0,
             forecast,
             season: value - rest,
         };
-        if let Some(counts) = &self.counts
-            && let Some(nominal) = counts.nominal(value, self.usual(at))
-        {
-            reading.nominals[Look::Point as usize] = Some(nominal);
-            reading.nominals[Look::Lasting as usize] = Some(nominal);
+        if let Some(counts) = &self.counts {
+            reading.count = counts.nominal(value, self.usual(at));
+            reading.nominals[Look::Point as usize] = reading.count;
+            reading.nominals[Look::Lasting as usize] = reading.count;
         }
         if !self.is_learning() {
             self.judge(&mut reading);
@@ -323,13 +332,14 @@ impl Metric {
     }
 
     /// How much wider or narrower the values scatter now, with one more that is so far from their level: a logarithm,
-    /// so that both are alike.
-    fn change_of_scatter(&self, away: f64) -> f64 {
-        if self.scatter <= 0.0 {
+    /// so that both are alike. What is less than `floor` is nothing.
+    fn change_of_scatter(&self, away: f64, floor: f64) -> f64 {
+        let usual = self.scatter.at_least(floor);
+        if usual <= 0.0 {
             return 0.0;
         }
         let near = self.near_scatter + NEAR_SCATTER * (self.bounded_scatter(away) - self.near_scatter);
-        libm::log((near / self.scatter).at_least(LEAST_SCATTER))
+        libm::log((near.at_least(floor) / usual).at_least(LEAST_SCATTER))
     }
 
     /// One outlier does not scatter.
@@ -469,7 +479,8 @@ impl Metric {
             let level = if self.seen < FIRST_VALUES { rest } else { level };
             self.quick += rate * (level - self.quick);
             let away = self.bounded_scatter(rest - self.quick);
-            let early = 1.0 / self.seen as f64;
+            self.scattered = self.scattered.saturating_add(1);
+            let early = 1.0 / f64::from(self.scattered);
             self.near_scatter += weight * early.at_least(NEAR_SCATTER) * (away - self.near_scatter);
             self.scatter += weight * early.at_least(SCATTER) * (away - self.scatter);
             let early = (1.0 / self.seen as f64).at_least(STEADY);
@@ -479,6 +490,7 @@ impl Metric {
             self.day += share(DAY).at_least(weight / self.seen as f64) * (level - self.day);
         } else {
             self.seasonal = seasonal;
+            self.scattered = 0;
             (self.quick, self.steady, self.half_hour, self.day) = (rest, rest, rest, rest);
         }
         self.drifting = self.drifting || time.seconds_since(self.first) >= DAY;
@@ -494,6 +506,7 @@ impl Metric {
         (self.quick, self.steady, self.half_hour, self.day) = (rest, rest, rest, rest);
         self.run = 0;
         self.sum = 0.0;
+        self.scattered = 0;
     }
 
     /// The value of a gauge is itself; of a counter it is the rate since the last time, after a reset since zero.

@@ -3,7 +3,7 @@
 use super::super::channel::Look;
 use super::{
     ALLOWANCE, LEAST_KNOWN, MOST_BEYOND, MOST_OF_A_VALUE, MOST_SUM, Metric, Reading, SAYS_MORE, SHARE_OF_SHAPE,
-    SUM_SLOPE, UNREMARKABLE,
+    SHARE_OF_VARIANCE, SUM_SLOPE, UNREMARKABLE,
 };
 use crate::number::Bounded;
 use crate::threshold::within;
@@ -27,9 +27,12 @@ impl Metric {
         let active = Look::ALL
             .into_iter()
             .zip(reading.deviations)
-            .filter(|(look, deviation)| *look != Look::Shape && looking(*look, *deviation))
+            .filter(|(look, deviation)| !matches!(look, Look::Shape | Look::Variance) && looking(*look, *deviation))
             .count();
-        let share_of_others = (1.0 - SHARE_OF_SHAPE) / (active.max(1) as f64);
+        let share_of_others = (1.0 - SHARE_OF_SHAPE - SHARE_OF_VARIANCE) / (active.max(1) as f64);
+        // The distribution of counts is known: what was measured may fall off more slowly, but a curve between whole
+        // numbers must not make it fall off faster.
+        let as_count = reading.count.unwrap_or(f64::INFINITY);
         // What is at least as likely as this is not more surprising than what was found.
         let mut least = 1.0;
         for (look, channel) in Look::ALL.into_iter().zip(&self.looks) {
@@ -37,10 +40,10 @@ impl Metric {
             if !looking(look, reading.deviations[k]) {
                 continue;
             }
-            let share = if look == Look::Shape {
-                SHARE_OF_SHAPE
-            } else {
-                share_of_others
+            let share = match look {
+                Look::Shape => SHARE_OF_SHAPE,
+                Look::Variance => SHARE_OF_VARIANCE,
+                _ => share_of_others,
             };
             let nominal = match reading.nominals[k] {
                 Some(nominal) => nominal,
@@ -52,6 +55,7 @@ impl Metric {
                 let most = if self.sum == 0.0 { UNREMARKABLE } else { f64::INFINITY };
                 let reached = channel.tail.reached_below(nominal, most);
                 let surprise = reached.map_or(0.0, |reached| -libm::log10(reached));
+                let surprise = surprise.at_most(as_count);
                 let bound = known(surprise).at_most(MOST_OF_A_VALUE);
                 reading.sum = self.sum + surprise.at_most(bound) - ALLOWANCE;
                 reading.sum = within(reading.sum, 0.0, MOST_SUM);
@@ -68,7 +72,11 @@ impl Metric {
             }
             if look == Look::Point {
                 // One value can be only so much stranger than there were values to tell.
-                surprise = surprise.at_most(known(surprise) + MOST_BEYOND);
+                surprise = surprise.at_most(known(surprise) + MOST_BEYOND).at_most(as_count);
+            }
+            if look == Look::Variance {
+                // Nor can some values scatter more strangely than there were values to tell.
+                surprise = surprise.at_most(known(surprise));
             }
             let bounded = surprise < found;
             surprise += libm::log10(share);

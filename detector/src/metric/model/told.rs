@@ -116,18 +116,23 @@ impl Metric {
             return Change::Value;
         }
         let whole = left_of_level(&values);
-        let (mut level, mut slope) = (whole, whole);
-        for from in LEAST_RUN..=values.len() - LEAST_RUN {
+        // A level that has only just begun is not called one, but a slope has to be better than that as well.
+        let (mut level, mut begun, mut slope) = (whole, whole, whole);
+        for from in LEAST_RUN..values.len() {
             let (Some(before), Some(after)) = (values.get(..from), values.get(from..)) else {
                 continue;
             };
             let first = left_of_level(before);
-            level = level.at_most(first + left_of_level(after));
-            slope = slope.at_most(first + left_of_slope(before, after));
+            let left = first + left_of_level(after);
+            begun = begun.at_most(left);
+            if after.len() >= LEAST_RUN {
+                level = level.at_most(left);
+                slope = slope.at_most(first + left_of_slope(before, after));
+            }
         }
         // A slope all along.
         slope = slope.at_most(left_of_slope(&[], &values));
-        if slope < CLEARLY * level && slope < EXPLAINED * whole {
+        if slope < CLEARLY * begun && slope < EXPLAINED * whole {
             Change::Slope
         } else if level < EXPLAINED * whole {
             Change::Level
