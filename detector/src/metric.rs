@@ -1,6 +1,7 @@
 //! Metrics: one model for each metric of a subject, combined into one verdict on the row.
 
 mod channel;
+mod counts;
 mod forecast;
 mod model;
 mod novelty;

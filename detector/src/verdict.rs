@@ -181,6 +181,10 @@ pub enum Kind {
     LevelShift,
     /// The level has moved away over hours.
     Drift,
+    /// The last values rise or fall evenly, as those before did not.
+    TrendChange,
+    /// The last values scatter more, or less, than usual.
+    VarianceChange,
     /// A metric that always varies has stopped varying.
     Stuck,
     /// A log line more severe than this subject's usual lines.

@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::random::Random;
 use crate::{
     Anomaly, AnomalyType, Config, Detector, Event, FeedbackLabel, Label, Learning, Level, LogRecord, Phase, Report,
     Sample, State, Timestamp, Verdict,
@@ -213,11 +214,10 @@ fn limits_do_not_touch_the_budget() {
 fn a_strange_row_above_its_limit_is_one_alarm_with_the_limit_first() {
     let spike = |config: &str, above: bool| {
         let mut watch = Watch::new(config);
-        for n in 0..600 {
-            watch.row(
-                None,
-                &[("latency_ms", 20.0 + f64::from(n % 7)), ("queue", f64::from(n % 5))],
-            );
+        let mut random = Random::new(1, 0);
+        for _ in 0..600 {
+            let [latency, queue] = [7, 5].map(|most| random.below(most) as f64);
+            watch.row(None, &[("latency_ms", 20.0 + latency), ("queue", queue)]);
         }
         if above {
             watch.row(None, &[("latency_ms", 22.0), ("queue", 6.0)]);
@@ -247,7 +247,8 @@ fn a_strange_row_above_its_limit_is_one_alarm_with_the_limit_first() {
             .iter()
             .map(|part| (part.of.as_str(), part.model.as_str()))
             .collect();
-        assert_eq!(names[..2], [("latency_ms", "rule"), ("latency_ms", "point")]);
+        assert_eq!(names[0], ("latency_ms", "rule"));
+        assert!(names[1].0 == "latency_ms" && names[1].1 != "rule", "{names:?}");
         // At the limit the models would still flag it: what they ask for is less, and clears both.
         let [fine] = &open.explanation.counterfactual[..] else {
             panic!("{open:#?}")
@@ -261,11 +262,11 @@ fn a_strange_row_above_its_limit_is_one_alarm_with_the_limit_first() {
 #[test]
 fn a_limit_that_is_reached_in_an_open_episode_is_said() {
     let mut watch = Watch::new(r#"{"rules": {"__default__": {"queue": 5}}}"#);
-    for n in 0..600 {
-        watch.row(
-            None,
-            &[("latency_ms", 20.0 + f64::from(n % 7)), ("queue", f64::from(n % 5))],
-        );
+    // Noise: what comes round again is a season, and breaks one where a cycle is cut off.
+    let mut random = Random::new(1, 0);
+    for _ in 0..600 {
+        let [latency, queue] = [7, 5].map(|most| random.below(most) as f64);
+        watch.row(None, &[("latency_ms", 20.0 + latency), ("queue", queue)]);
     }
     watch.row(None, &[("latency_ms", 900.0), ("queue", 3.0)]);
     watch.row(None, &[("latency_ms", 23.0), ("queue", 6.0)]);

@@ -18,17 +18,20 @@ pub(super) enum Look {
     Stuck,
     /// This value against the level of the last hundred, added up over the last values.
     Lasting,
+    /// How far the last values are apart, against how far they usually are.
+    Variance,
     /// The shape of the last values against every shape that was seen.
     Shape,
 }
 
 impl Look {
-    pub(super) const ALL: [Look; 6] = [
+    pub(super) const ALL: [Look; 7] = [
         Look::Point,
         Look::Shift,
         Look::Drift,
         Look::Stuck,
         Look::Lasting,
+        Look::Variance,
         Look::Shape,
     ];
 
@@ -39,6 +42,7 @@ impl Look {
             Look::Drift => "drift",
             Look::Stuck => "stuck",
             Look::Lasting => "lasting",
+            Look::Variance => "variance",
             Look::Shape => "shape",
         }
     }

@@ -54,7 +54,6 @@ pub(super) struct Forecasters {
     /// How far the values are above what the season calls usual: a slow level, and a level with a trend.
     offset: f64,
     above: Trend,
-    slope: Slope,
     pub(super) season: Season,
     /// Recent mean absolute error of each; negative while it has made no forecast.
     errors: [f64; FORECASTERS],
@@ -79,7 +78,6 @@ impl Forecasters {
             trend: Trend::at(first),
             offset: 0.0,
             above: Trend::at(0.0),
-            slope: Slope::at(first),
             season: Season::default(),
             errors: [-1.0; FORECASTERS],
         }
@@ -146,7 +144,6 @@ impl Forecasters {
             self.above.learn(toward(usual + self.above.next()), weight);
         }
         let before = (self.season.shape(), self.season.explains());
-        self.slope.learn(self.rest(at, value), reach, weight);
         self.season.learn(at, seconds, value, weight);
         if (self.season.shape(), self.season.explains()) != before {
             // What another season calls usual may be elsewhere as a whole.
@@ -165,62 +162,6 @@ impl Forecasters {
     fn start_above(&mut self, at: &TimeOfDay, value: f64) {
         self.offset = self.season.usual(at).map_or(0.0, |usual| value - usual);
         self.above = Trend::at(self.offset);
-        self.slope = Slope {
-            usual: self.slope.usual,
-            ..Slope::at(self.rest(at, value))
-        };
-    }
-
-    /// The value without what the season explains of it.
-    fn rest(&self, at: &TimeOfDay, value: f64) -> f64 {
-        let usual = if self.season.explains() {
-            self.season.usual(at)
-        } else {
-            None
-        };
-        value - usual.unwrap_or(0.0)
-    }
-
-    /// By how much more the metric rises from one value to the next, over the last fifty or so, than it usually does.
-    #[cfg_attr(not(test), expect(dead_code, reason = "a look of its own, which is to come"))]
-    pub(super) fn change_of_slope(&self) -> f64 {
-        self.slope.now() - self.slope.usual
-    }
-}
-
-/// How steeply the values rise: a level that follows a trend at a rate of 1/n lags n values behind it, so that two of
-/// different rates are apart by as many times the trend.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-struct Slope {
-    near: f64,
-    far: f64,
-    usual: f64,
-}
-
-const NEAR: f64 = 16.0;
-const FAR: f64 = 48.0;
-/// What is usual is remembered for so many values.
-const USUAL: f64 = 1024.0;
-
-impl Slope {
-    fn at(level: f64) -> Self {
-        Slope {
-            near: level,
-            far: level,
-            usual: 0.0,
-        }
-    }
-
-    fn now(&self) -> f64 {
-        (self.near - self.far) / (FAR - NEAR)
-    }
-
-    fn learn(&mut self, value: f64, reach: f64, weight: f64) {
-        // One outlier is no trend.
-        let toward = |from: f64| within(value - from, -3.0 * reach, 3.0 * reach);
-        self.near += toward(self.near) / NEAR;
-        self.far += toward(self.far) / FAR;
-        self.usual += weight / USUAL * (self.now() - self.usual);
     }
 }
 

@@ -1,15 +1,21 @@
-//! The model of one metric: six looks at it, each calibrated on the metric's own past.
+//! The model of one metric: seven looks at it, each calibrated on the metric's own past.
 
-use std::collections::{BTreeMap, VecDeque};
+mod judge;
+#[cfg(test)]
+mod tests;
+mod told;
+
+use std::collections::VecDeque;
 
 use serde::{Deserialize, Serialize};
 
 use super::channel::{Channel, Look};
+use super::counts::Counts;
 use super::forecast::{Forecast, Forecasters, TimeOfDay};
 use super::novelty::{self, Novelty, Shape};
 use super::unit;
 use crate::event::{Finite, Timestamp};
-use crate::feature::{self, Point};
+use crate::feature::Point;
 use crate::number::Bounded;
 use crate::series::WRONG_CLOCK;
 use crate::threshold::{PRIOR_EVENTS, Tail, within};
@@ -38,6 +44,13 @@ pub(super) struct Metric {
     /// Whether the time of the day was taken away from these levels.
     seasonal: bool,
     drifting: bool,
+    /// How far the values are from the level of the last ten: of the last few, and usually.
+    near_scatter: f64,
+    scatter: f64,
+    /// Of how many values that is known.
+    scattered: u32,
+    /// Set as long as every value was a count.
+    counts: Option<Counts>,
     first: Timestamp,
     /// How often a value equals the one before, and for how many values it has now.
     same: f64,
@@ -69,11 +82,15 @@ pub(super) struct Reading {
     floors: [f64; LOOKS],
     /// Nominal surprises, as far as anybody asked.
     nominals: [Option<f64>; LOOKS],
+    /// The surprise of the value as a count, where it is one.
+    count: Option<f64>,
     /// What the season says of its time.
     range: Option<Forecast>,
     shape: Shape,
     sum: f64,
     pub(super) forecast: f64,
+    /// What of the value was taken away as the time of the day.
+    season: f64,
 }
 
 /// The last ten and the last hundred values.
@@ -91,8 +108,11 @@ const SHIFT_VALUES: u64 = 64;
 /// something that was never seen.
 const MOST_BEYOND: f64 = 2.0;
 
-/// What the shape has of the probability that one of the looks is wrong.
+/// What the shape has of the probability that one of the looks is wrong. All shares together are two: looks find much
+/// the same strange, and with shares that sum to one half as many values are strange as is claimed (measured).
 const SHARE_OF_SHAPE: f64 = 1.0;
+/// What a change of variance has of it: little, since most of what scatters otherwise has a strange shape as well.
+const SHARE_OF_VARIANCE: f64 = 0.1;
 
 /// The spread of each look forgets with so many deviations. That is long on purpose: a spread that follows a bad week
 /// finds nothing in it.
@@ -113,6 +133,9 @@ const MOST_SUM: f64 = 24.0;
 /// E[10^(θ(s − 1.5))] = 1 for calibrated surprise s, that is 10^(−1.5 θ) = 1 − θ: 0.96. Values are not independent;
 /// half of it is assumed, and what it really is gets measured.
 const SUM_SLOPE: f64 = 0.25;
+/// How far values are apart is followed over the last thirty, and over half a thousand.
+const NEAR_SCATTER: f64 = 1.0 / 16.0;
+const SCATTER: f64 = 1.0 / 512.0;
 /// A value counts for the level of several as if it were at most so many usual distances away.
 const OUTLIER: f64 = 6.0;
 
@@ -131,6 +154,13 @@ const FARTHEST: f64 = 1e6;
 
 /// A shape that is nearer to the one before than half of what is usual is not looked at any closer.
 const ORDINARY: f64 = 0.5;
+
+/// A metric that stays the same for so many values is looked at for that, and not for scattering less.
+const ALIKE: u32 = 4;
+/// Half as much again or less by a third is the least change of how far values scatter that counts for anything.
+const LEAST_CHANGE_OF_SCATTER: f64 = 0.1;
+const LEAST_SCATTER: f64 = 0.01;
+const REACH_OF_SCATTER: f64 = 4.0;
 
 const LOOKS: usize = Look::ALL.len();
 
@@ -155,6 +185,10 @@ impl Metric {
             day: 0.0,
             seasonal: false,
             drifting: false,
+            near_scatter: 0.0,
+            scatter: 0.0,
+            scattered: 0,
+            counts: None,
             first: Timestamp::default(),
             same: 0.5,
             run: 0,
@@ -165,6 +199,7 @@ impl Metric {
                 Channel::new(700.0, STEEPEST),
                 // Runs of equal values that are no fault fall off as a geometric distribution does.
                 Channel::new(512.0, 1.0),
+                Channel::new(MEMORY, STEEPEST),
                 Channel::new(MEMORY, STEEPEST),
                 Channel::new(MEMORY, STEEPEST),
             ],
@@ -241,6 +276,7 @@ impl Metric {
         let shape = self.novelty.as_ref().map_or_else(Shape::default, |novelty| {
             novelty.read(rest, ORDINARY * self.looks[Look::Shape as usize].spread)
         });
+        let point_floor = (0.05 * self.wide).at_least(0.5 * self.resolution);
         let deviations = [
             value - forecast,
             if self.seen >= SHIFT_VALUES { quick - steady } else { 0.0 },
@@ -253,9 +289,13 @@ impl Metric {
                 0.0
             },
             rest - steady,
+            if run >= ALIKE || u64::from(self.scattered) < SHIFT_VALUES {
+                0.0
+            } else {
+                self.change_of_scatter(rest - quick, point_floor)
+            },
             shape.novelty(),
         ];
-        let point_floor = (0.05 * self.wide).at_least(0.5 * self.resolution);
         let floors = [
             point_floor,
             // What the mean of ten values of this spread wanders by.
@@ -263,6 +303,7 @@ impl Metric {
             0.25 * self.wide,
             1.0,
             point_floor,
+            LEAST_CHANGE_OF_SCATTER,
             novelty::FLOOR,
         ];
         let mut reading = Reading {
@@ -273,88 +314,49 @@ impl Metric {
             deviations,
             floors,
             nominals: [None; LOOKS],
+            count: None,
             range,
             shape,
             sum: 0.0,
             forecast,
+            season: value - rest,
         };
+        if let Some(counts) = &self.counts {
+            reading.count = counts.nominal(value, self.usual(at));
+            reading.nominals[Look::Point as usize] = reading.count;
+            reading.nominals[Look::Lasting as usize] = reading.count;
+        }
         if !self.is_learning() {
             self.judge(&mut reading);
         }
         Some(reading)
     }
 
-    fn judge(&self, reading: &mut Reading) {
-        // What is known of so many values, where it can matter.
-        let known = |surprise: f64| {
-            if surprise > LEAST_KNOWN {
-                libm::log10(self.seen as f64 + 1.0)
-            } else {
-                f64::INFINITY
-            }
-        };
-        // Bonferroni, weighted: valid however the looks depend on each other. Half of the probability is the shape's,
-        // which sees most kinds of trouble; the others share the rest.
-        let looking = |look: Look, deviation: f64| {
-            // Before a whole day was seen, a drift may be the time of the day.
-            deviation != 0.0 && (look != Look::Drift || self.drifting)
-        };
-        let active = Look::ALL
-            .into_iter()
-            .zip(reading.deviations)
-            .filter(|(look, deviation)| *look != Look::Shape && looking(*look, *deviation))
-            .count();
-        let share_of_others = 1.0 / (active.max(1) as f64);
-        // What is at least as likely as this is not more surprising than what was found.
-        let mut least = 1.0;
-        for (look, channel) in Look::ALL.into_iter().zip(&self.looks) {
-            let k = look as usize;
-            if !looking(look, reading.deviations[k]) {
-                continue;
-            }
-            let share = if look == Look::Shape {
-                SHARE_OF_SHAPE
-            } else {
-                share_of_others
-            };
-            let nominal = channel.nominal(reading.deviations[k], reading.floors[k]);
-            reading.nominals[k] = Some(nominal);
-            let reached = if look == Look::Lasting {
-                // A value that is less surprising than the allowance leaves a sum of nothing at nothing.
-                let most = if self.sum == 0.0 { UNREMARKABLE } else { f64::INFINITY };
-                let reached = channel.tail.reached_below(nominal, most);
-                let surprise = reached.map_or(0.0, |reached| -libm::log10(reached));
-                let bound = known(surprise).at_most(MOST_OF_A_VALUE);
-                reading.sum = self.sum + surprise.at_most(bound) - ALLOWANCE;
-                reading.sum = within(reading.sum, 0.0, MOST_SUM);
-                self.sums.reached_below(SUM_SLOPE * reading.sum, least * share)
-            } else {
-                channel.tail.reached_below(nominal, least * share)
-            };
-            let Some(reached) = reached else { continue };
-            let found = -libm::log10(reached);
-            let mut surprise = found;
-            if look != Look::Lasting && self.wide == 0.0 {
-                // It never varied, and for how many values is all that is known (Laplace's rule of succession).
-                surprise = surprise.at_most(known(surprise));
-            }
-            if look == Look::Point {
-                // One value can be only so much stranger than there were values to tell.
-                surprise = surprise.at_most(known(surprise) + MOST_BEYOND);
-            }
-            let bounded = surprise < found;
-            surprise += libm::log10(share);
-            if surprise > reading.surprise {
-                reading.surprise = surprise;
-                reading.look = look;
-                if !bounded {
-                    least = reached / share;
-                }
-            }
+    /// How much wider or narrower the values scatter now, with one more that is so far from their level: a logarithm,
+    /// so that both are alike. What is less than `floor` is nothing.
+    fn change_of_scatter(&self, away: f64, floor: f64) -> f64 {
+        let usual = self.scatter.at_least(floor);
+        if usual <= 0.0 {
+            return 0.0;
         }
-        if reading.surprise > self.told + SAYS_MORE {
-            reading.news = reading.surprise;
+        let near = self.near_scatter + NEAR_SCATTER * (self.bounded_scatter(away) - self.near_scatter);
+        libm::log((near.at_least(floor) / usual).at_least(LEAST_SCATTER))
+    }
+
+    /// One outlier does not scatter.
+    fn bounded_scatter(&self, away: f64) -> f64 {
+        let size = away.abs();
+        if self.scatter > 0.0 {
+            size.at_most(REACH_OF_SCATTER * self.scatter)
+        } else {
+            size
         }
+    }
+
+    /// What the season expects, where it explains the metric.
+    fn usual(&self, at: &TimeOfDay) -> Option<f64> {
+        let season = self.forecasters.as_ref().map(|f| &f.season)?;
+        if season.explains() { season.usual(at) } else { None }
     }
 
     /// Learns a value. `weight` below 1 learns less of it; `reading` is what was read from it.
@@ -381,7 +383,7 @@ impl Metric {
             self.recent.pop_front();
         }
         self.recent.push_back((time, value));
-        let Some(forecasters) = &mut self.forecasters else {
+        if self.forecasters.is_none() {
             let mut forecasters = Forecasters::new(value);
             forecasters.learn(at, None, 0.0, value, f64::INFINITY, 1.0);
             self.forecasters = Some(forecasters);
@@ -390,8 +392,9 @@ impl Metric {
             (self.last, self.quick, self.steady, self.half_hour) = (value, value, value, value);
             self.seen = 1;
             self.novelty = Some(Box::new(Novelty::new(value)));
+            self.counts = if self.counter { None } else { Counts::new(value) };
             return;
-        };
+        }
         let Some(reading) = reading else {
             return;
         };
@@ -399,6 +402,12 @@ impl Metric {
         let change = (value - self.last).abs();
         if change > 0.0 && (self.resolution == 0.0 || change < self.resolution) {
             self.resolution = change;
+        }
+        let usual = self.counts.and_then(|_| self.usual(at));
+        if let Some(counts) = &mut self.counts
+            && !counts.learn(value, usual, weight)
+        {
+            self.counts = None;
         }
         self.same += (1.0 / 256.0) * (f64::from(u8::from(change == 0.0)) - self.same);
         self.run = if change == 0.0 { self.run + 1 } else { 0 };
@@ -415,11 +424,21 @@ impl Metric {
         };
         // A metric that never varied has no spread to bound its first change by.
         let reach = if reach == 0.0 { f64::INFINITY } else { reach };
-        forecasters.learn(at, reading.range, seconds, value, reach, weight);
+        if let Some(forecasters) = &mut self.forecasters {
+            forecasters.learn(at, reading.range, seconds, value, reach, weight);
+        }
 
         // Deviations of smoothed levels are alike from one value to the next: only each tenth, or each half
         // hour, is news.
-        let news = [1.0, QUICK, seconds / (HALF_HOUR + seconds), QUICK, QUICK, 1.0];
+        let news = [
+            1.0,
+            QUICK,
+            seconds / (HALF_HOUR + seconds),
+            QUICK,
+            QUICK,
+            NEAR_SCATTER,
+            1.0,
+        ];
         for (k, channel) in self.looks.iter_mut().enumerate() {
             let known = k == 0 || k == Look::Shape as usize || reading.deviations[k] != 0.0;
             if known {
@@ -460,6 +479,11 @@ impl Metric {
             );
             let level = if self.seen < FIRST_VALUES { rest } else { level };
             self.quick += rate * (level - self.quick);
+            let away = self.bounded_scatter(rest - self.quick);
+            self.scattered = self.scattered.saturating_add(1);
+            let early = 1.0 / f64::from(self.scattered);
+            self.near_scatter += weight * early.at_least(NEAR_SCATTER) * (away - self.near_scatter);
+            self.scatter += weight * early.at_least(SCATTER) * (away - self.scatter);
             let early = (1.0 / self.seen as f64).at_least(STEADY);
             self.steady += weight * early * (rest - self.steady).clamp(-reach, reach);
             let share = |time_constant: f64| weight * seconds / (time_constant + seconds);
@@ -467,6 +491,7 @@ impl Metric {
             self.day += share(DAY).at_least(weight / self.seen as f64) * (level - self.day);
         } else {
             self.seasonal = seasonal;
+            self.scattered = 0;
             (self.quick, self.steady, self.half_hour, self.day) = (rest, rest, rest, rest);
         }
         self.drifting = self.drifting || time.seconds_since(self.first) >= DAY;
@@ -482,79 +507,7 @@ impl Metric {
         (self.quick, self.steady, self.half_hour, self.day) = (rest, rest, rest, rest);
         self.run = 0;
         self.sum = 0.0;
-    }
-
-    /// What the last values are like, this one included, in numbers that people know.
-    pub(super) fn features(&self, time: Timestamp, value: f64) -> BTreeMap<String, f64> {
-        let before = self.recent.len().saturating_sub(RECENT - 1);
-        let window: Vec<Point> = self
-            .recent
-            .iter()
-            .skip(before)
-            .copied()
-            .chain([(time, value)])
-            .collect();
-        feature::of_window(&self.name, &window)
-    }
-
-    /// The range in which nine of ten normal values lie.
-    pub(super) fn usual_range(&self, reading: &Reading) -> (f64, f64) {
-        let nominal = self.looks[0].tail.nominal_at(0.1);
-        let reach = self.looks[0].deviation_at(nominal, reading.floors[0]);
-        (reading.forecast - reach, reading.forecast + reach)
-    }
-
-    /// What was seen and what was expected, as the look that found it strangest sees it.
-    pub(super) fn seen_and_expected(&self, reading: &Reading) -> (f64, f64) {
-        let k = reading.look as usize;
-        match reading.look {
-            Look::Point => (reading.value, reading.forecast),
-            Look::Stuck => (f64::from(self.run + 1), 1.0),
-            // The level now, and where it would be without the deviation.
-            Look::Shift | Look::Drift => {
-                let level = self.level_now(reading);
-                (level, level - reading.deviations[k])
-            }
-            Look::Lasting | Look::Shape => (reading.value, self.unremarkable(reading)),
-        }
-    }
-
-    /// The value that would have been least remarkable to the look that found the value strangest.
-    pub(super) fn unremarkable(&self, reading: &Reading) -> f64 {
-        match reading.look {
-            Look::Point => reading.forecast,
-            _ => self.level(reading),
-        }
-    }
-
-    /// The level of the last hundred values, with the time of the day.
-    pub(super) fn level(&self, reading: &Reading) -> f64 {
-        reading.value - reading.deviations[Look::Lasting as usize]
-    }
-
-    /// The value farthest from unremarkable that would not have added to what lasts.
-    pub(super) fn not_adding(&self, reading: &Reading) -> f64 {
-        let away = &self.looks[Look::Lasting as usize];
-        let nominal = away.tail.nominal_at(libm::exp10(-ALLOWANCE));
-        let reach = away.deviation_at(nominal, reading.floors[Look::Lasting as usize]);
-        let deviation = reading.deviations[Look::Lasting as usize];
-        reading.value - deviation + within(deviation, -reach, reach)
-    }
-
-    fn level_now(&self, reading: &Reading) -> f64 {
-        let rest = match reading.look {
-            Look::Shift => self.quick + QUICK * (reading.value - self.season_now() - self.quick),
-            _ => self.half_hour,
-        };
-        rest + self.season_now()
-    }
-
-    fn season_now(&self) -> f64 {
-        let season = self.forecasters.as_ref().map(|f| &f.season);
-        match season {
-            Some(season) if self.seasonal => season.usual(&TimeOfDay::of(self.last_time)).unwrap_or(0.0),
-            _ => 0.0,
-        }
+        self.scattered = 0;
     }
 
     /// The value of a gauge is itself; of a counter it is the rate since the last time, after a reset since zero.

@@ -83,6 +83,26 @@ impl Novelty {
         Shape { window, nearest }
     }
 
+    /// The value that the prototype has which is most like a window in everything but its last value; of several, the
+    /// one nearest to what was seen.
+    pub(super) fn expected(&self, shape: &Shape) -> Option<f64> {
+        let [now, before @ ..] = shape.window;
+        let [first, others @ ..] = &self.prototypes;
+        let mut best: Option<(i32, i32, i8)> = None;
+        for (index, code) in first.iter().enumerate() {
+            let mut square = 0;
+            for (column, part) in others.iter().zip(before) {
+                let difference = i32::from(*column.get(index)?) - i32::from(part);
+                square += difference * difference;
+            }
+            let away = (i32::from(*code) - i32::from(now)).abs();
+            if best.is_none_or(|(least, nearest, _)| (square, away) < (least, nearest)) {
+                best = Some((square, away, *code));
+            }
+        }
+        best.map(|(_, _, code)| self.decode(code))
+    }
+
     /// Learns the value of which `shape` was read.
     pub(super) fn learn(&mut self, value: f64, shape: &Shape) {
         match shape.nearest {
@@ -136,8 +156,24 @@ impl Novelty {
         window
     }
 
+    fn spread(&self) -> f64 {
+        self.distance.at_least(OF_DEVIATION * self.square.sqrt())
+    }
+
+    /// The value that a code stands for.
+    fn decode(&self, code: i8) -> f64 {
+        let size = f64::from(code.unsigned_abs()) / STEPS;
+        let size = if size <= LINEAR {
+            size
+        } else {
+            LINEAR * libm::exp(size / LINEAR - 1.0)
+        };
+        let far = size * self.spread();
+        self.level + if code < 0 { -far } else { far }
+    }
+
     fn code(&self, value: f64) -> i8 {
-        let spread = self.distance.at_least(OF_DEVIATION * self.square.sqrt());
+        let spread = self.spread();
         if spread <= 0.0 {
             return 0;
         }
@@ -162,18 +198,15 @@ impl Novelty {
         let len = self.len().min(MOST_PROTOTYPES);
         let squares = squares.get_mut(..len)?;
         for (column, part) in self.prototypes.iter().zip(window) {
+            // In 16 bits, since twice as many of them are worked on at once: the largest square is 254².
             for (square, other) in squares.iter_mut().zip(column) {
-                let difference = i32::from(*other) - i32::from(*part);
-                *square += (difference * difference) as u32;
+                let difference = i16::from(*other) - i16::from(*part);
+                *square += u32::from(difference.wrapping_mul(difference) as u16);
             }
         }
-        let (mut at, mut least) = (0, u32::MAX);
-        for (index, square) in (0u16..).zip(squares.iter()) {
-            if *square < least {
-                (at, least) = (index, *square);
-            }
-        }
-        (len > 0).then_some((at, least))
+        let least = squares.iter().copied().min()?;
+        let at = squares.iter().position(|square| *square == least)?;
+        Some((at as u16, least))
     }
 
     fn square_to(&self, window: &Window, index: usize) -> Option<u32> {

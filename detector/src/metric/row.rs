@@ -247,7 +247,7 @@ impl Row {
             .collect();
         // Ties are left in the order of the row, so that the order is the same everywhere.
         parts.sort_by(|a, b| b.2.total_cmp(&a.2));
-        let Some(&(_, strongest, greatest)) = parts.first() else {
+        let Some(&(strongest_metric, strongest, greatest)) = parts.first() else {
             return (Kind::Spike, Explanation::default());
         };
         parts.retain(|part| part.2 >= TAKES_PART * greatest);
@@ -264,7 +264,7 @@ impl Row {
         let kind = match joint.first() {
             Some(first) if parts.is_empty() && first.above < 0.0 => Kind::Dip,
             Some(_) if parts.is_empty() => Kind::Spike,
-            _ => kind(strongest),
+            _ => strongest_metric.kind(strongest),
         };
         let sum: f64 = parts
             .iter()
@@ -318,7 +318,7 @@ impl Row {
             .map(|(metric, reading, _)| Goal {
                 metric: metric.name.as_str(),
                 unremarkable: metric.unremarkable(reading),
-                enough: (reading.look != Look::Point).then(|| metric.not_adding(reading)),
+                enough: metric.enough(reading),
             })
             .collect();
         for part in &joint {
@@ -538,14 +538,4 @@ fn mean_of_three(readings: &[Option<Reading>], of: impl Fn(&Reading) -> f64) -> 
         }
     }
     greatest.iter().sum::<f64>() / 3.0
-}
-
-fn kind(reading: &Reading) -> Kind {
-    match reading.look {
-        Look::Point | Look::Shape if reading.value >= reading.forecast => Kind::Spike,
-        Look::Point | Look::Shape => Kind::Dip,
-        Look::Shift | Look::Lasting => Kind::LevelShift,
-        Look::Drift => Kind::Drift,
-        Look::Stuck => Kind::Stuck,
-    }
 }

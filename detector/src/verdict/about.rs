@@ -67,7 +67,14 @@ impl AnomalyType {
                 AnomalyType::Pattern
             }
             Kind::LogSeverity | Kind::NewTemplate | Kind::LogBurst => of_line(kind, explanation),
-            Kind::Spike | Kind::Dip | Kind::LevelShift | Kind::Drift | Kind::Stuck | Kind::Rule => explanation
+            Kind::Spike
+            | Kind::Dip
+            | Kind::LevelShift
+            | Kind::Drift
+            | Kind::TrendChange
+            | Kind::VarianceChange
+            | Kind::Stuck
+            | Kind::Rule => explanation
                 .contributions
                 .first()
                 .map_or(AnomalyType::Pattern, of_metric),

@@ -333,26 +333,3 @@ fn extreme_values_and_times_do_no_harm() {
         season.learn(&at, step.at_least(0.0), value, 1.0);
     }
 }
-
-#[test]
-fn a_change_of_slope_is_seen_through_the_season() {
-    let mut random = Random(5);
-    let mut one = Forecasters::new(100.0);
-    let mut slopes = [0.0; 2];
-    let rows = 288.0 * 6.0;
-    for n in 0..(288 * 6 + 60) {
-        let n = f64::from(n);
-        // It rises a little all the time, and ten times as fast at the end.
-        let rise = 0.02 * n + if n > rows { 0.2 * (n - rows) } else { 0.0 };
-        let value = 100.0 + 50.0 * wave(n * 300.0, DAY) + rise + random.normal();
-        let at = moment(n * 300.0);
-        let range = one.season.range(&at);
-        if n > 288.0 * 4.0 && n <= rows {
-            slopes[0] = slopes[0].at_least(one.change_of_slope().abs());
-        }
-        slopes[1] = one.change_of_slope();
-        one.learn(&at, range, if n > 0.0 { 300.0 } else { 0.0 }, value, 4.0, 1.0);
-    }
-    assert!(slopes[0] < 0.1, "{slopes:?}");
-    assert!((0.12..0.3).contains(&slopes[1]), "{slopes:?}");
-}

@@ -78,6 +78,8 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::Dip => "dip",
         Kind::LevelShift => "level shift",
         Kind::Drift => "drift",
+        Kind::TrendChange => "trend change",
+        Kind::VarianceChange => "variance change",
         Kind::Stuck => "stuck",
         Kind::LogSeverity => "severe log line",
         Kind::NewTemplate => "new log template",
