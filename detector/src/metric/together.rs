@@ -446,7 +446,7 @@ mod tests {
         // As documented.
         let counts = JointModel::ALL.map(|model| counts_as(model, 20));
         assert_eq!(counts, [9, 16, 2, 15, 5, 12, 13]);
-        assert_eq!(together.models_count_as(20), counts.iter().sum());
+        assert_eq!(together.models_count_as(20), counts.iter().sum::<usize>());
         together.begin_again(400);
         assert_eq!(together.following.len(), JointModel::ALL.len());
         assert_eq!(together.models_count_as(400), together.models_count_as(MOST));
