@@ -415,8 +415,8 @@ mod tests {
                 let sight = together.read(time, &numbers, &row, 0.0);
                 together.learn(time, &numbers, &row, &sight, 1.0);
             }
-            // No metric is beyond what was seen of it, and the last two are not where those that they follow are.
-            let strange = [0.0, 0.0, 5.0, 5.0, 0.0, 0.0, -5.0, -5.0];
+            // No metric is far beyond what was seen of it, and the last two are not where those that they follow are.
+            let strange = [0.0, 0.0, 6.0, 6.0, 0.0, 0.0, -6.0, -6.0];
             let strange: Vec<_> = strange.into_iter().filter_map(Finite::new).collect();
             let sight = together.read(next(), &numbers, &strange, 0.0);
             let (name, parts) = together.parts(&numbers, &strange, &sight);

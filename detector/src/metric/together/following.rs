@@ -152,8 +152,9 @@ pub(super) mod tests {
             }
             let shares = reached.map(|reached| reached / rows);
             println!("{model:?}: {shares:?}");
-            // Of the last there are only a few.
-            for (measured, usual) in shares.iter().zip([0.04..0.25, 0.004..0.025, 0.0..0.003]) {
+            // Of the last there are only a few; and a model that gets better with what it has seen is less often strange
+            // than it was.
+            for (measured, usual) in shares.iter().zip([0.02..0.25, 0.001..0.025, 0.0..0.003]) {
                 assert!(usual.contains(measured), "{model:?}: {shares:?}");
             }
         }
