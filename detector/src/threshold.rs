@@ -122,7 +122,14 @@ impl Tail {
             .bins
             .get(bin)
             .map_or(0.0, |count| f64::from(*count) * (1.0 - (position - bin as f64)));
-        let above: f32 = self.bins.iter().skip(bin + 1).sum();
+        // Sums only grow: what is common is seen to be from its first bins.
+        let mut above = 0.0f32;
+        for count in self.bins.iter().skip(bin + 1) {
+            above += count;
+            if (f64::from(above) + part) / events >= least {
+                return None;
+            }
+        }
         let counted = (f64::from(above) + part) / events;
         if counted >= least {
             return None;

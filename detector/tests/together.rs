@@ -10,8 +10,8 @@ const VIEWS: [&str; 3] = ["state", "season", "change"];
 const METRICS: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
 
 /// A configuration with these models.
-fn with(models: &[JointModel]) -> Config {
-    let mut config = Config::from_json(r#"{"false_alarms_per_day": 10}"#).unwrap();
+fn with(models: &[JointModel], budget: u32) -> Config {
+    let mut config = Config::from_json(&format!(r#"{{"false_alarms_per_day": {budget}}}"#)).unwrap();
     config.models.together = models.iter().copied().collect();
     config
 }
@@ -53,7 +53,7 @@ fn observe(detector: &mut Detector, minute: i64, row: &[f64], alarms: &mut Vec<A
 
 #[test]
 fn a_snapshot_anywhere_changes_nothing() {
-    let config = with(&JointModel::ALL);
+    let config = with(&JointModel::ALL, 10);
     let (mut whole, mut cut) = (Detector::new(config.clone()), Detector::new(config.clone()));
     let (mut state, mut alarms, mut others) = (1, Vec::new(), Vec::new());
     for minute in 0..900 {
@@ -86,21 +86,28 @@ fn what_is_strange_together_is_explained_and_has_a_counterfactual() {
 }
 
 fn explained(model: JointModel) {
-    let config = with(&[model]);
+    let config = with(&[model], 10);
     let mut detector = Detector::new(config.clone());
     let (mut state, mut alarms) = (1, Vec::new());
-    for minute in 0..3000 {
+    let (mut minute, mut quiet) = (0, 0);
+    // An alarm that is still open would be no new one.
+    while minute < 3000 || quiet < 60 {
         let row: Vec<f64> = (0..6).map(|_| 10.0 + noise(&mut state)).collect();
-        observe(&mut detector, minute, &row, &mut alarms);
+        let verdict = observe(&mut detector, minute, &row, &mut alarms);
+        quiet = if verdict.state.is_anomalous() { 0 } else { quiet + 1 };
+        minute += 1;
     }
     let onsets = alarms.iter().filter(|alarm| alarm.phase == Phase::Onset).count();
     // One row in a hundred is strange enough for an alarm where so many are allowed.
-    assert!(onsets <= 30, "{model:?}: {onsets} alarms in 3,000 rows of noise");
+    assert!(
+        100 * onsets <= minute as usize,
+        "{model:?}: {onsets} alarms in {minute} rows of noise"
+    );
     let before = detector.snapshot();
     let mut strange = [10.0; 6];
     strange[..4].fill(12.2);
     alarms.clear();
-    let verdict = observe(&mut detector, 3000, &strange, &mut alarms);
+    let verdict = observe(&mut detector, minute, &strange, &mut alarms);
     let Some(alarm) = alarms.iter().find(|alarm| alarm.phase == Phase::Onset) else {
         panic!("{model:?}: an alarm: {verdict:?} {alarms:?}")
     };
@@ -112,11 +119,10 @@ fn explained(model: JointModel) {
         .filter(|contribution| contribution.model == model.name() || VIEWS.contains(&contribution.model.as_str()))
         .map(|contribution| contribution.of.as_str())
         .collect();
-    // The four come first; that one of the others is a little off the rows this one is most like is by chance.
-    assert!(
-        !named.is_empty() && named.iter().take(4).all(|name| METRICS[..4].contains(name)),
-        "{model:?}: {named:?}"
-    );
+    // A row that is like this one but for what is strange need not be like it in all the rest.
+    let strange_ones = named.iter().filter(|name| METRICS[..4].contains(name)).count();
+    assert!(2 * strange_ones > named.len(), "{model:?}: {named:?}");
+    assert!(METRICS[..4].contains(&named[0]), "{model:?}: {named:?}");
     let substitutions = &alarm.explanation.counterfactual;
     assert!(!substitutions.is_empty(), "{model:?}");
     for substitution in substitutions {
@@ -124,7 +130,7 @@ fn explained(model: JointModel) {
         strange[place] = substitution.value;
     }
     let mut again = Detector::restore(config, &before).unwrap();
-    let verdict = observe(&mut again, 3000, &strange, &mut Vec::new());
+    let verdict = observe(&mut again, minute, &strange, &mut Vec::new());
     assert!(!verdict.state.is_anomalous(), "{model:?}: {verdict:?}");
 }
 
@@ -154,28 +160,34 @@ fn metrics_that_move_together_and_stop_doing_so_are_found_though_each_stays_wher
 #[test]
 fn with_each_model_a_metric_that_leaves_the_others_is_found_and_named() {
     for model in JointModel::ALL {
-        let mut detector = Detector::new(with(&[model]));
+        let mut detector = Detector::new(with(&[model], 1));
         let (mut state, mut alarms) = (1, Vec::new());
-        let (mut found, mut by_name) = (0, 0);
-        for minute in 0..4500 {
+        let mut most = 0.0_f64;
+        for minute in 0..4005 {
             // A load that rises and falls, not with the time of the day, and six metrics that follow it.
-            let load = 10.0 + 5.0 * f64::from(u8::from(minute / 37 % 2 == 0)) + noise(&mut state);
-            let broken = minute >= 3000 && minute % 150 < 2;
+            let load = 10.0 + 5.0 * f64::from(u8::from(minute / 37 % 2 == 0)) + 3.0 * noise(&mut state);
+            let broken = minute >= 4000;
             let row: Vec<f64> = (0..6)
                 .map(|metric| {
                     let part = if broken && metric == 2 { 25.0 - load } else { load };
                     part * f64::from(metric + 1) + 0.2 * noise(&mut state)
                 })
                 .collect();
-            alarms.clear();
-            observe(&mut detector, minute, &row, &mut alarms);
-            for alarm in alarms.iter().filter(|alarm| alarm.phase == Phase::Onset && broken) {
-                let named = &alarm.explanation.contributions;
-                found += usize::from(named.iter().any(|part| part.of == "c"));
-                by_name += usize::from(named.iter().any(|part| part.model == model.name()));
+            if minute == 4000 {
+                alarms.clear();
+            }
+            let verdict = observe(&mut detector, minute, &row, &mut alarms);
+            if broken {
+                most = most.max(verdict.surprise);
             }
         }
-        println!("{model:?}: {found} of 10, {by_name} by its name");
-        assert!(found >= 5, "{model:?}: {found} of 10");
+        let named: Vec<_> = alarms
+            .iter()
+            .flat_map(|alarm| &alarm.explanation.contributions)
+            .map(|part| (part.of.as_str(), part.model.as_str(), part.surprise))
+            .collect();
+        println!("{model:?}: {most} {named:?}");
+        assert!(most >= 3.0, "{model:?}: {most}");
+        assert!(named.iter().any(|(metric, ..)| *metric == "c"), "{model:?}: {named:?}");
     }
 }

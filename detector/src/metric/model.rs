@@ -152,8 +152,8 @@ const RECENT: usize = 16;
 /// What a metric's share in the row's forest is bounded by, in usual distances.
 const FARTHEST: f64 = 1e6;
 
-/// A shape that is nearer to the one before than half of what is usual is not looked at any closer.
-const ORDINARY: f64 = 0.5;
+/// A shape that is as near to the one before as shapes usually are is not looked at any closer.
+const ORDINARY: f64 = 1.0;
 
 /// A metric that stays the same for so many values is looked at for that, and not for scattering less.
 const ALIKE: u32 = 4;

@@ -415,8 +415,8 @@ mod tests {
                 let sight = together.read(time, &numbers, &row, 0.0);
                 together.learn(time, &numbers, &row, &sight, 1.0);
             }
-            // No metric is beyond what was seen of it, and the last two are not where those that they follow are.
-            let strange = [0.0, 0.0, 5.0, 5.0, 0.0, 0.0, -5.0, -5.0];
+            // No metric is far beyond what was seen of it, and the last two are not where those that they follow are.
+            let strange = [0.0, 0.0, 6.0, 6.0, 0.0, 0.0, -6.0, -6.0];
             let strange: Vec<_> = strange.into_iter().filter_map(Finite::new).collect();
             let sight = together.read(next(), &numbers, &strange, 0.0);
             let (name, parts) = together.parts(&numbers, &strange, &sight);
@@ -446,7 +446,7 @@ mod tests {
         // As documented.
         let counts = JointModel::ALL.map(|model| counts_as(model, 20));
         assert_eq!(counts, [9, 16, 2, 15, 5, 12, 13]);
-        assert_eq!(together.models_count_as(20), counts.iter().sum());
+        assert_eq!(together.models_count_as(20), counts.iter().sum::<usize>());
         together.begin_again(400);
         assert_eq!(together.following.len(), JointModel::ALL.len());
         assert_eq!(together.models_count_as(400), together.models_count_as(MOST));
