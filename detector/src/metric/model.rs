@@ -63,6 +63,7 @@ pub(super) struct Metric {
     sums: Tail,
     /// The greatest surprise of the last values.
     told: f64,
+    shapes: bool,
     novelty: Option<Box<Novelty>>,
     /// The last values that were learned, for the features of an explanation; of a counter the rates.
     recent: VecDeque<Point>,
@@ -168,8 +169,10 @@ const LOOKS: usize = Look::ALL.len();
 const VARIES: f64 = 0.05;
 
 impl Metric {
-    pub(super) fn new(name: &str) -> Self {
+    /// A metric that was never seen; `shapes` says whether the shape of its last values is looked at.
+    pub(super) fn new(name: &str, shapes: bool) -> Self {
         Metric {
+            shapes,
             name: name.to_owned(),
             counter: unit::is_counter(name),
             last_raw: f64::NAN,
@@ -391,7 +394,7 @@ impl Metric {
             self.last_time = time;
             (self.last, self.quick, self.steady, self.half_hour) = (value, value, value, value);
             self.seen = 1;
-            self.novelty = Some(Box::new(Novelty::new(value)));
+            self.novelty = self.shapes.then(|| Box::new(Novelty::new(value)));
             self.counts = if self.counter { None } else { Counts::new(value) };
             return;
         }

@@ -137,21 +137,18 @@ impl Novelty {
         let now = self.code(value);
         // Before the first value, the oldest one stands for what was.
         let oldest = self.last.last().copied().unwrap_or(now);
-        let (mut from, mut length) = (0, 1);
-        for (scale, slot) in window.iter_mut().enumerate() {
+        window[0] = now;
+        let mut last = self.last.as_slice();
+        let mut length = 1;
+        for (scale, slot) in window.iter_mut().enumerate().skip(1) {
             if scale >= 2 {
                 length *= 2;
             }
-            let mut sum = 0;
-            for index in from..from + length {
-                let code = match index {
-                    0 => now,
-                    index => self.last.get(index - 1).copied().unwrap_or(oldest),
-                };
-                sum += i32::from(code);
-            }
+            let (part, rest) = last.split_at(length.min(last.len()));
+            last = rest;
+            let missing = (length - part.len()) as i32 * i32::from(oldest);
+            let sum = part.iter().map(|code| i32::from(*code)).sum::<i32>() + missing;
             *slot = (sum / length as i32) as i8;
-            from += length;
         }
         window
     }

@@ -93,7 +93,7 @@ impl Row {
                 Some(index) => readings.push(self.metrics.get(index).and_then(|m| m.read(&at, value.value.value()))),
                 None if value.metric.len() <= MAX_LABEL_BYTES && self.counted(self.metrics.len() + 1) <= max => {
                     self.metrics.reserve_exact(1);
-                    self.metrics.push(Metric::new(value.metric));
+                    self.metrics.push(Metric::new(value.metric, beside != Beside::Nothing));
                     readings.push(None);
                 }
                 None => {

@@ -8,6 +8,9 @@ use super::{
 use crate::number::Bounded;
 use crate::threshold::within;
 
+/// What more than this share of values reaches is ordinary.
+const COMMON: f64 = 0.25;
+
 impl Metric {
     pub(super) fn judge(&self, reading: &mut Reading) {
         // What is known of so many values, where it can matter.
@@ -33,8 +36,9 @@ impl Metric {
         // The distribution of counts is known: what was measured may fall off more slowly, but a curve between whole
         // numbers must not make it fall off faster.
         let as_count = reading.count.unwrap_or(f64::INFINITY);
-        // What is at least as likely as this is not more surprising than what was found.
-        let mut least = 1.0;
+        // What is at least as likely as this is not more surprising than what was found; what more than one value in
+        // four reaches is not surprising at all, and not worth the work to tell how little it is.
+        let mut least = COMMON;
         for (look, channel) in Look::ALL.into_iter().zip(&self.looks) {
             let k = look as usize;
             if !looking(look, reading.deviations[k]) {

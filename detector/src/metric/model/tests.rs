@@ -36,7 +36,7 @@ struct Watched {
 impl Watched {
     fn new() -> Self {
         Watched {
-            metric: Metric::new("value"),
+            metric: Metric::new("value", true),
             minute: 0,
         }
     }
