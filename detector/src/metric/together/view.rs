@@ -192,17 +192,18 @@ impl View {
         let mut farthest = u32::MAX;
         for (index, block) in self.cells.chunks_exact((BLOCK * self.metrics()).max(1)).enumerate() {
             // Half as many bits are summed twice as fast. What does not fit in them is no less than what does.
-            let squares = if farthest > u32::from(u16::MAX) {
-                squares(block, cells)
-            } else {
-                let short = short_squares(block, cells);
-                if short
-                    .iter()
-                    .fold(true, |far, square| far & (u32::from(*square) >= farthest))
-                {
+            let short = short_squares(block, cells);
+            let all = |is: fn(u32, u32) -> bool| {
+                let short = short.iter().map(|square| u32::from(*square));
+                short.fold(true, |all, square| all & is(square, farthest))
+            };
+            let squares = if farthest <= u32::from(u16::MAX) || all(|square, _| square < u32::from(u16::MAX)) {
+                if all(|square, farthest| square >= farthest) {
                     continue;
                 }
                 short.map(u32::from)
+            } else {
+                squares(block, cells)
             };
             let first = index * BLOCK;
             for (row, square) in (first..self.rows()).zip(squares) {
