@@ -205,7 +205,9 @@ impl Novelty {
             match self.short_squares(window, first) {
                 // What does not fit in them is told from nothing that does not either.
                 Some(squares) if least < u32::from(u16::MAX) || squares.iter().all(|square| *square < u16::MAX) => {
-                    let nearer = squares.iter().fold(false, |any, square| any | (u32::from(*square) <= least));
+                    let nearer = squares
+                        .iter()
+                        .fold(false, |any, square| any | (u32::from(*square) <= least));
                     if nearer {
                         for (index, square) in (first..).zip(squares) {
                             (least, at) = (least, at).min((u32::from(square), index));
@@ -265,7 +267,10 @@ impl Novelty {
             };
             for index in 0..old.len() {
                 let Some(window) = old.prototype(index) else { continue };
-                if self.nearest(&window, None).is_none_or(|(_, square)| square > self.grain) {
+                if self
+                    .nearest(&window, None)
+                    .is_none_or(|(_, square)| square > self.grain)
+                {
                     for (column, part) in self.prototypes.iter_mut().zip(window) {
                         column.push(part);
                     }
