@@ -29,6 +29,9 @@ const TAIL_EVENTS: f64 = 10.0;
 /// When a tail has seen this many events, they all lose half their weight: it follows slow change.
 const MEMORY_EVENTS: f32 = 20_000.0;
 
+/// What is more than so many times a bound exceeds it however the two are rounded, and in whatever order they are summed.
+const CLEARLY: f64 = 1.0 + 1e-4;
+
 /// How often nominal surprise was reached: counted where there is enough to count, fitted beyond.
 ///
 /// The fitted part is exponential in surprise. In the tail, exceedances of a threshold follow a generalised
@@ -111,6 +114,22 @@ impl Tail {
         }
     }
 
+    /// Whether the bins above that of a nominal surprise are enough to tell that a share of `least` reaches it.
+    pub(crate) fn is_common(&self, nominal: f64, least: f64) -> bool {
+        let common = least * (f64::from(self.total) + f64::from(self.prior)) * CLEARLY;
+        let bin = (nominal / STEP) as usize;
+        // Several at once: where it ends is hard to foretell, and a branch that was not foretold costs more than they do.
+        let (chunks, rest) = self.bins.get(bin + 1..).unwrap_or_default().as_chunks::<8>();
+        let mut above = 0.0f32;
+        for [a, b, c, d, e, f, g, h] in chunks {
+            above += ((a + b) + (c + d)) + ((e + f) + (g + h));
+            if f64::from(above) > common {
+                return true;
+            }
+        }
+        f64::from(above + rest.iter().sum::<f32>()) > common
+    }
+
     /// The share of events that reach a nominal surprise, where it is less than `least`: most of the work is for the
     /// end of the tail, and need not be done where counting alone shows that there are more.
     pub(crate) fn reached_below(&self, nominal: f64, least: f64) -> Option<f64> {
@@ -122,11 +141,12 @@ impl Tail {
             .bins
             .get(bin)
             .map_or(0.0, |count| f64::from(*count) * (1.0 - (position - bin as f64)));
-        // Sums only grow: what is common is seen to be from its first bins.
+        // Sums only grow: what is common is seen to be from its first bins. Dividing can wait until it is close.
+        let common = least * events * CLEARLY;
         let mut above = 0.0f32;
         for count in self.bins.iter().skip(bin + 1) {
             above += count;
-            if (f64::from(above) + part) / events >= least {
+            if f64::from(above) + part > common {
                 return None;
             }
         }
@@ -183,6 +203,25 @@ pub(crate) fn within(value: f64, low: f64, high: f64) -> f64 {
 pub(crate) fn of_deviation(z: f64) -> f64 {
     2.0 * libm::log10(1.0 + z * z / 4.0)
 }
+
+/// The middle of the bin that the nominal surprise of a deviation falls into, where that is plain from about what its
+/// logarithm is: to tell a logarithm is most of the work for what turns out to be usual.
+pub(crate) fn about_deviation(z: f64) -> Option<f64> {
+    let bits = (1.0 + z * z / 4.0).to_bits();
+    // The logarithm to base 2 is the exponent, and of the rest about this; to less than 0.002.
+    let whole = (bits >> MANTISSA_BITS) as f64 - EXPONENT_OF_ONE;
+    let rest = f64::from_bits(bits & MANTISSA | 1.0f64.to_bits()) - 1.0;
+    let doublings = whole + rest + rest * (1.0 - rest) * (0.4225 - 0.1554 * rest);
+    let position = doublings * (2.0 * std::f64::consts::LOG10_2 / STEP);
+    let bin = (position as u32) as f64;
+    let within = position - bin;
+    let plain = (bin == 0.0 || within >= 0.02) && within < 0.98;
+    plain.then_some((bin + 0.5) * STEP)
+}
+
+const MANTISSA_BITS: u32 = 52;
+const MANTISSA: u64 = (1 << MANTISSA_BITS) - 1;
+const EXPONENT_OF_ONE: f64 = 1023.0;
 
 /// Nominal surprise of several independent pieces of evidence together: Fisher's method (1925), whose sum of
 /// `k` surprises follows an Erlang distribution.
@@ -303,6 +342,20 @@ mod tests {
             .wrapping_mul(6_364_136_223_846_793_005)
             .wrapping_add(1_442_695_040_888_963_407);
         ((*state >> 11) as f64 + 0.5) / (1u64 << 53) as f64
+    }
+
+    #[test]
+    fn about_how_far_it_is_tells_the_bin() {
+        let bin = |nominal: f64| (nominal / STEP) as usize;
+        let (mut told, mut z) = (0, 1e-4);
+        for _ in 0..100_000 {
+            if let Some(about) = about_deviation(z) {
+                assert_eq!(bin(about), bin(of_deviation(z)), "{z}");
+                told += 1;
+            }
+            z *= 1.000_25;
+        }
+        assert!(z > 1e6 && told > 90_000, "{z} {told}");
     }
 
     #[test]

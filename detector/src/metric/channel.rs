@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::number::Bounded;
-use crate::threshold::{PRIOR_EVENTS, Tail, of_deviation};
+use crate::threshold::{PRIOR_EVENTS, Tail, about_deviation, of_deviation};
 
 /// The ways of looking at a metric.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -84,6 +84,21 @@ impl Channel {
             // It never deviated at all: who asks has to bound what that is worth.
             of_deviation(1e6)
         }
+    }
+
+    /// The nominal surprise of a deviation that is not zero, and the share of deviations that reach it where it is less
+    /// than `least`. Most are common by far: these are told by about how far they are, and their nominal surprise is one
+    /// that is learned as the same.
+    pub(super) fn reached_below(&self, deviation: f64, floor: f64, least: f64) -> (f64, Option<f64>) {
+        let spread = self.spread.at_least(floor);
+        if spread > 0.0
+            && let Some(nominal) = about_deviation((deviation / spread).abs().at_most(1e6))
+            && self.tail.is_common(nominal, least)
+        {
+            return (nominal, None);
+        }
+        let nominal = self.nominal(deviation, floor);
+        (nominal, self.tail.reached_below(nominal, least))
     }
 
     /// The size of the deviation at which the nominal surprise is reached.

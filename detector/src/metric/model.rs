@@ -550,6 +550,9 @@ impl Metric {
 }
 
 fn run_deviation(run: u32, same: f64) -> f64 {
+    if run == 0 {
+        return 0.0;
+    }
     // Rounding makes neighbours alike now and then; only a run says something.
     let nominal = -f64::from(run) * libm::log10(within(same, 0.1, 1.0));
     2.0 * ((libm::pow(10.0, nominal.at_most(12.0) / 2.0) - 1.0).at_least(0.0)).sqrt()

@@ -44,6 +44,8 @@ type Window = [i8; SCALES];
 const SCALES: usize = 6;
 const SPAN: usize = 32;
 const MOST_PROTOTYPES: usize = 256;
+/// So many are compared at once.
+const BLOCK: usize = 32;
 const STEPS: f64 = 8.0;
 /// The level and the spread forget with so many values.
 const MEMORY: f64 = 2000.0;
@@ -78,7 +80,7 @@ impl Novelty {
         let enough = STEPS * enough;
         let nearest = match same {
             Some(square) if f64::from(square) <= enough * enough => Some((self.at, square)),
-            _ => self.nearest(&window),
+            _ => self.nearest(&window, same.map(|square| (self.at, square))),
         };
         Shape { window, nearest }
     }
@@ -190,20 +192,51 @@ impl Novelty {
         first.len()
     }
 
-    fn nearest(&self, window: &Window) -> Option<(u16, u32)> {
-        let mut squares = [0u32; MOST_PROTOTYPES];
-        let len = self.len().min(MOST_PROTOTYPES);
-        let squares = squares.get_mut(..len)?;
-        for (column, part) in self.prototypes.iter().zip(window) {
-            // In 16 bits, since twice as many of them are worked on at once: the largest square is 254².
-            for (square, other) in squares.iter_mut().zip(column) {
-                let difference = i16::from(*other) - i16::from(*part);
-                *square += u32::from(difference.wrapping_mul(difference) as u16);
+    /// The prototype that is nearest to a window, the first of several, and the square of how far away it is. One whose
+    /// square is `known` spares the search all that is farther.
+    fn nearest(&self, window: &Window, known: Option<(u16, u32)>) -> Option<(u16, u32)> {
+        let len = self.len();
+        let (mut least, mut at) = known.map_or((u32::MAX, usize::MAX), |(at, square)| (square, usize::from(at)));
+        let mut next = 0;
+        while next < len {
+            // The last block is a whole one as well: some are looked at twice.
+            let first = next.min(len.saturating_sub(BLOCK));
+            next += BLOCK;
+            match self.short_squares(window, first) {
+                // What does not fit in them is told from nothing that does not either.
+                Some(squares) if least < u32::from(u16::MAX) || squares.iter().all(|square| *square < u16::MAX) => {
+                    let nearer = squares
+                        .iter()
+                        .fold(false, |any, square| any | (u32::from(*square) <= least));
+                    if nearer {
+                        for (index, square) in (first..).zip(squares) {
+                            (least, at) = (least, at).min((u32::from(square), index));
+                        }
+                    }
+                }
+                _ => {
+                    for index in first..len.min(first + BLOCK) {
+                        (least, at) = (least, at).min((self.square_to(window, index)?, index));
+                    }
+                }
             }
         }
-        let least = squares.iter().copied().min()?;
-        let at = squares.iter().position(|square| *square == least)?;
-        Some((at as u16, least))
+        (at < len).then_some((at as u16, least))
+    }
+
+    /// The squares of how far the prototypes of a block are from a window, in 16 bits since twice as many of them are
+    /// worked on at once: those that are larger than can be told are as large as can be told.
+    fn short_squares(&self, window: &Window, first: usize) -> Option<[u16; BLOCK]> {
+        let mut squares = [0u16; BLOCK];
+        for (column, part) in self.prototypes.iter().zip(window) {
+            let block = column.get(first..)?.first_chunk::<BLOCK>()?;
+            for (square, other) in squares.iter_mut().zip(block) {
+                // The largest square is 254², and its lower bits are all there is of it.
+                let difference = i16::from(*other) - i16::from(*part);
+                *square = square.saturating_add(difference.wrapping_mul(difference).cast_unsigned());
+            }
+        }
+        Some(squares)
     }
 
     fn square_to(&self, window: &Window, index: usize) -> Option<u32> {
@@ -234,7 +267,10 @@ impl Novelty {
             };
             for index in 0..old.len() {
                 let Some(window) = old.prototype(index) else { continue };
-                if self.nearest(&window).is_none_or(|(_, square)| square > self.grain) {
+                if self
+                    .nearest(&window, None)
+                    .is_none_or(|(_, square)| square > self.grain)
+                {
                     for (column, part) in self.prototypes.iter_mut().zip(window) {
                         column.push(part);
                     }

@@ -49,15 +49,18 @@ impl Metric {
                 Look::Variance => SHARE_OF_VARIANCE,
                 _ => share_of_others,
             };
-            let nominal = match reading.nominals[k] {
-                Some(nominal) => nominal,
-                None => channel.nominal(reading.deviations[k], reading.floors[k]),
+            let most = match look {
+                // A value that is less surprising than the allowance leaves a sum of nothing at nothing.
+                Look::Lasting if self.sum == 0.0 => UNREMARKABLE,
+                Look::Lasting => f64::INFINITY,
+                _ => least * share,
+            };
+            let (nominal, reached) = match reading.nominals[k] {
+                Some(nominal) => (nominal, channel.tail.reached_below(nominal, most)),
+                None => channel.reached_below(reading.deviations[k], reading.floors[k], most),
             };
             reading.nominals[k] = Some(nominal);
             let reached = if look == Look::Lasting {
-                // A value that is less surprising than the allowance leaves a sum of nothing at nothing.
-                let most = if self.sum == 0.0 { UNREMARKABLE } else { f64::INFINITY };
-                let reached = channel.tail.reached_below(nominal, most);
                 let surprise = reached.map_or(0.0, |reached| -libm::log10(reached));
                 let surprise = surprise.at_most(as_count);
                 let bound = known(surprise).at_most(MOST_OF_A_VALUE);
@@ -65,7 +68,7 @@ impl Metric {
                 reading.sum = within(reading.sum, 0.0, MOST_SUM);
                 self.sums.reached_below(SUM_SLOPE * reading.sum, least * share)
             } else {
-                channel.tail.reached_below(nominal, least * share)
+                reached
             };
             let Some(reached) = reached else { continue };
             let found = -libm::log10(reached);

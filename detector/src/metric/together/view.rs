@@ -192,16 +192,18 @@ impl View {
         let mut farthest = u32::MAX;
         for (index, block) in self.cells.chunks_exact((BLOCK * self.metrics()).max(1)).enumerate() {
             // Half as many bits are summed twice as fast. What does not fit in them is no less than what does.
-            let squares = if farthest > u32::from(u16::MAX) {
-                squares(block, cells)
-            } else {
-                let short = short_squares(block, cells);
-                // The least of all, and not a look at each: for that LLVM 22 finds no instructions on wasm with simd128.
-                let least = short.iter().fold(u16::MAX, |least, square| least.min(*square));
+            let short = short_squares(block, cells);
+            // The least and the greatest of all, and not a look at each: for that LLVM 22 finds no instructions on wasm
+            // with simd128.
+            let least = short.iter().fold(u16::MAX, |least, square| least.min(*square));
+            let greatest = short.iter().fold(0, |greatest, square| greatest.max(*square));
+            let squares = if farthest <= u32::from(u16::MAX) || greatest < u16::MAX {
                 if u32::from(least) >= farthest {
                     continue;
                 }
                 short.map(u32::from)
+            } else {
+                squares(block, cells)
             };
             let first = index * BLOCK;
             for (row, square) in (first..self.rows()).zip(squares) {
