@@ -270,7 +270,8 @@ impl Detector {
         let rules = self.rules();
         let max = self.config.bounds.max_metrics.get() as usize;
         let numbers = sample.values.iter().map(|value| (value.metric, value.value));
-        let hits = self.config.rules.hits(&sample.subject, numbers);
+        let limits = &self.config.rules;
+        let hits = limits.hits(&sample.subject, numbers);
         // What is counted of a log is three numbers that say much the same.
         let beside = match of {
             Of::Metrics => Beside::Together(&self.config.models.together),
@@ -324,7 +325,8 @@ impl Detector {
         };
         let step = rules.decide(course, &event, &mut core.near, out, |total| {
             if hits.is_empty() {
-                return row.explain(sample.time, sample.values, total, target);
+                let (kind, explanation) = row.explain(sample.time, sample.values, total, target);
+                return (kind, limits.keep(&sample.subject, explanation));
             }
             let beyond = surprise - rules.threshold;
             let lowered = limit::at_limits(sample.values, &hits);
@@ -341,7 +343,7 @@ impl Detector {
                     explanation.features = feature::of_window(first.metric, &[(sample.time, first.value.value())]);
                 }
             }
-            (kind, explanation)
+            (kind, limits.keep(&sample.subject, explanation))
         });
         if let Some(weight) = step.weight {
             row.learn(sample.time, sample.values, weight);

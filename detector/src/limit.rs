@@ -51,6 +51,19 @@ impl HardLimits {
         self.len() == 0
     }
 
+    /// An explanation that these limits agree with: what models find usual may be above a limit that a person set, and then
+    /// clears nothing.
+    pub(crate) fn keep(&self, subject: &Subject<'_>, mut explanation: Explanation) -> Explanation {
+        let values = &explanation.counterfactual;
+        let numbers = values
+            .iter()
+            .filter_map(|value| Some((value.of.as_str(), Finite::new(value.value)?)));
+        if !self.hits(subject, numbers).is_empty() {
+            explanation.counterfactual.clear();
+        }
+        explanation
+    }
+
     /// The numbers of an event that are above their limits, the farthest above first. It costs a comparison of the
     /// service's name when there are limits, and nothing when there are none.
     pub(crate) fn hits<'a>(
