@@ -273,8 +273,8 @@ mod tests {
     fn the_limit_of_memory_is_told_with_what_can_be_done() {
         let told = |bytes| Limit::Memory { bytes }.to_string();
         assert_eq!(
-            told(512 << 20),
-            "it wanted more memory than its limit of 512 MiB; lower `bounds` in the configuration, or run it with \
+            told(640 << 20),
+            "it wanted more memory than its limit of 640 MiB; lower `bounds` in the configuration, or run it with \
              `--no-limits`"
         );
         assert!(told(1000).contains("limit of 1000 bytes;"));

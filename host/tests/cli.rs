@@ -487,7 +487,7 @@ fn the_memory_of_a_configuration_is_told_and_so_is_what_it_cost() {
     ] {
         assert!(stdout(&default).contains(part), "{part}: {}", stdout(&default));
     }
-    assert!(stdout(&default).ends_with("\nThe wasm guest may use 512 MiB: enough for all of this.\n"));
+    assert!(stdout(&default).ends_with("\nThe wasm guest may use 640 MiB: enough for all of this.\n"));
     let small = file(&folder, "small.yaml", b"detector:\n  bounds:\n    max_series: 1\n");
     let size = run(&["size", "--config", &small]);
     assert!(stdout(&size).contains("enough for all of this"), "{}", stdout(&size));

@@ -112,7 +112,11 @@ impl Row {
         self.sight = self.together(time, values, &readings, state, &mut seen);
         // What metrics look like together is a state, which is as strange as it is for as long as it lasts.
         let (surprise, state) = match &self.sight {
-            Some(sight) => (sight.surprise, sight.surprise),
+            Some(sight) => {
+                // What is news of one metric is no less for being beside others.
+                let news = combine(&readings, |reading| reading.news);
+                (sight.surprise.at_least(news), sight.surprise.at_least(state))
+            }
             None => (combine(&readings, |reading| reading.news), state),
         };
         self.seen = seen;
@@ -142,7 +146,7 @@ impl Row {
             .collect();
         let state = combine(&readings, |reading| reading.surprise);
         match self.together(time, values, &readings, state, &mut Seen::default()) {
-            Some(sight) => sight.surprise,
+            Some(sight) => sight.surprise.at_least(combine(&readings, |reading| reading.news)),
             None => combine(&readings, |reading| reading.news),
         }
     }

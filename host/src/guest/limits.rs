@@ -36,7 +36,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             fuel: true,
-            memory_bytes: 512 << 20,
+            memory_bytes: 640 << 20,
         }
     }
 }
