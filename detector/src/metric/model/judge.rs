@@ -77,9 +77,12 @@ impl Metric {
                 // It never varied, and for how many values is all that is known (Laplace's rule of succession).
                 surprise = surprise.at_most(known(surprise));
             }
+            if matches!(look, Look::Point | Look::Shape) {
+                // One value, or one shape, can be only so much stranger than there were values to tell.
+                surprise = surprise.at_most(known(surprise) + MOST_BEYOND);
+            }
             if look == Look::Point {
-                // One value can be only so much stranger than there were values to tell.
-                surprise = surprise.at_most(known(surprise) + MOST_BEYOND).at_most(as_count);
+                surprise = surprise.at_most(as_count);
             }
             if look == Look::Variance {
                 // Nor can some values scatter more strangely than there were values to tell.
