@@ -217,7 +217,7 @@ fn alarms_are_told_beside_the_budget() {
     let output = run(&["score", &path]);
     let last = stderr(&output).lines().last().unwrap();
     assert!(
-        last.starts_with("1 alarm in 10 days, 0.1 a day (budget: 0.1 false alarms a day)"),
+        last.starts_with("2 alarms in 10 days, 0.2 a day (budget: 0.1 false alarms a day)"),
         "{last}"
     );
     // Twelve hours after a history.
