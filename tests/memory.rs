@@ -434,7 +434,8 @@ fn hostile(parts: &[&str], events: u64, mut event: impl FnMut(&mut Watch, u64)) 
         most[0].max(most[1])
     );
     assert!(
-        most[1] <= most[0] + most[0] / 10,
+        // A season, or another scale of values, can be found late.
+        most[1] <= most[0] + most[0] / 4,
         "{} bytes became {}",
         most[0],
         most[1]
