@@ -257,7 +257,10 @@ impl Row {
         parts.retain(|part| part.2 >= TAKES_PART * greatest);
         parts.truncate(MOST_CONTRIBUTIONS);
         let joint = self.joint(values);
-        let (alone, beside) = self.sight.as_ref().map_or((greatest, 0.0), Sight::halves);
+        let (alone, beside) = self.sight.as_ref().map_or((greatest, 0.0), |sight| {
+            let (worth, beside) = sight.halves();
+            (worth.at_least(combine(&self.scratch, |reading| reading.news)), beside)
+        });
         if alone < TAKES_PART * beside && !joint.is_empty() {
             parts.clear();
         } else {
