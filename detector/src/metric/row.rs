@@ -265,7 +265,12 @@ impl Row {
             parts.clear();
         } else {
             // What they say is worth as much as rows that look like this are rare.
-            let worth = if greatest > 0.0 { alone / greatest } else { 0.0 };
+            // Where all that is strange is what they add to the rest, they are as they are.
+            let worth = if greatest > 0.0 && alone > 0.0 {
+                alone / greatest
+            } else {
+                1.0
+            };
             parts.iter_mut().for_each(|part| part.2 *= worth);
         }
         let kind = match joint.first() {
