@@ -21,8 +21,8 @@ impl Metric {
                 f64::INFINITY
             }
         };
-        // Bonferroni, weighted: valid however the looks depend on each other. Half of the probability is the shape's,
-        // which sees most kinds of trouble; the others share the rest.
+        // Bonferroni, weighted, half for the shape, which sees most kinds of trouble. What it costs to look more than once
+        // is charged at half, since looks find much the same: that is measured, and no bound that holds by itself.
         let looking = |look: Look, deviation: f64| {
             // Before a whole day was seen, a drift may be the time of the day.
             deviation != 0.0 && (look != Look::Drift || self.drifting)
