@@ -63,6 +63,7 @@ pub(super) struct Metric {
     sums: Tail,
     /// The greatest surprise of the last values.
     told: f64,
+    /// Whether the shape of the last values is looked at.
     shapes: bool,
     novelty: Option<Box<Novelty>>,
     /// The last values that were learned, for the features of an explanation; of a counter the rates.

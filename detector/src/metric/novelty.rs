@@ -259,7 +259,7 @@ impl Novelty {
     /// Makes room: the grain grows until a quarter of the prototypes has gone into others.
     fn merge(&mut self) {
         while self.len() > MOST_PROTOTYPES * 3 / 4 {
-            self.grain = (self.grain + self.grain / 2).max(2);
+            self.grain = self.grain.saturating_add(self.grain / 2).max(2);
             let all = std::mem::take(&mut self.prototypes);
             let old = Novelty {
                 prototypes: all,

@@ -110,15 +110,11 @@ impl Row {
         let mut seen = std::mem::take(&mut self.seen);
         let state = combine(&readings, |reading| reading.surprise);
         self.sight = self.together(time, values, &readings, state, &mut seen);
-        // What metrics look like together is a state, which is as strange as it is for as long as it lasts.
-        let (surprise, state) = match &self.sight {
-            Some(sight) => {
-                // What is news of one metric is no less for being beside others.
-                let news = combine(&readings, |reading| reading.news);
-                (sight.surprise.at_least(news), sight.surprise.at_least(state))
-            }
-            None => (combine(&readings, |reading| reading.news), state),
-        };
+        let surprise = told_by(&readings, self.sight.as_ref());
+        let state = self
+            .sight
+            .as_ref()
+            .map_or(state, |sight| sight.surprise.at_least(state));
         self.seen = seen;
         self.scratch = readings;
         if let Beside::Together(models) = beside {
@@ -145,10 +141,8 @@ impl Row {
             })
             .collect();
         let state = combine(&readings, |reading| reading.surprise);
-        match self.together(time, values, &readings, state, &mut Seen::default()) {
-            Some(sight) => sight.surprise.at_least(combine(&readings, |reading| reading.news)),
-            None => combine(&readings, |reading| reading.news),
-        }
+        let sight = self.together(time, values, &readings, state, &mut Seen::default());
+        told_by(&readings, sight.as_ref())
     }
 
     /// Sees to it that the metrics that there are get looked at together.
@@ -510,7 +504,14 @@ fn set(values: &mut [Value<'_>], slot: usize, value: Finite) {
     }
 }
 
-/// The surprise of a row: the harmonic mean of the probabilities of its metrics (Wilson, PNAS 2019),
+/// The surprise of a row: what metrics look like together is a state, which is as strange as it is for as long as it
+/// lasts, and what is news of one metric is no less for being beside others.
+fn told_by(readings: &[Option<Reading>], sight: Option<&Sight>) -> f64 {
+    let news = combine(readings, |reading| reading.news);
+    sight.map_or(news, |sight| sight.surprise.at_least(news))
+}
+
+/// The metrics of a row by themselves: the harmonic mean of their probabilities (Wilson, PNAS 2019),
 /// which holds up under dependence, and which, unlike the least probability, several strange metrics raise.
 fn combine(readings: &[Option<Reading>], of: impl Fn(&Reading) -> f64) -> f64 {
     let mut known = readings.iter().flatten();
