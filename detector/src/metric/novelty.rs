@@ -192,36 +192,55 @@ impl Novelty {
         first.len()
     }
 
-    /// The prototype that is nearest to a window, the first of several, and the square of how far away it is. One whose
-    /// square is `known` spares the search all that is farther.
+    /// The prototype that is nearest to a window, and the square of how far away it is: the first within the grain, since
+    /// that is what the window is taken for. One whose square is `known` spares the search all that is farther.
     fn nearest(&self, window: &Window, known: Option<(u16, u32)>) -> Option<(u16, u32)> {
         let len = self.len();
         let (mut least, mut at) = known.map_or((u32::MAX, usize::MAX), |(at, square)| (square, usize::from(at)));
-        let mut next = 0;
-        while next < len {
-            // The last block is a whole one as well: some are looked at twice.
-            let first = next.min(len.saturating_sub(BLOCK));
-            next += BLOCK;
+        for first in self.blocks() {
+            let bound = u16::try_from(least).unwrap_or(u16::MAX);
             match self.short_squares(window, first) {
                 // What does not fit in them is told from nothing that does not either.
-                Some(squares) if least < u32::from(u16::MAX) || squares.iter().all(|square| *square < u16::MAX) => {
-                    let nearer = squares
-                        .iter()
-                        .fold(false, |any, square| any | (u32::from(*square) <= least));
-                    if nearer {
-                        for (index, square) in (first..).zip(squares) {
-                            (least, at) = (least, at).min((u32::from(square), index));
+                Some(squares) if least < u32::from(u16::MAX) => {
+                    if any_below(&squares, bound) {
+                        let lowest = squares.iter().fold(u16::MAX, |lowest, square| lowest.min(*square));
+                        let place = squares.iter().position(|square| *square == lowest)?;
+                        (least, at) = (u32::from(lowest), first + place);
+                        if least <= self.grain {
+                            break;
                         }
                     }
                 }
                 _ => {
                     for index in first..len.min(first + BLOCK) {
-                        (least, at) = (least, at).min((self.square_to(window, index)?, index));
+                        let square = self.square_to(window, index)?;
+                        if square < least {
+                            (least, at) = (square, index);
+                        }
                     }
                 }
             }
         }
         (at < len).then_some((at as u16, least))
+    }
+
+    /// Whether a prototype is as near to a window as the grain.
+    fn is_known(&self, window: &Window) -> bool {
+        match u16::try_from(self.grain.saturating_add(1)) {
+            Ok(bound) if self.len() >= BLOCK => self.blocks().any(|first| {
+                let squares = self.short_squares(window, first);
+                squares.is_some_and(|squares| any_below(&squares, bound))
+            }),
+            _ => (0..self.len()).any(|index| self.square_to(window, index).is_some_and(|square| square <= self.grain)),
+        }
+    }
+
+    /// Where blocks of prototypes begin. The last block is a whole one as well: some are in two.
+    fn blocks(&self) -> impl Iterator<Item = usize> {
+        let len = self.len();
+        (0..len)
+            .step_by(BLOCK)
+            .map(move |first| first.min(len.saturating_sub(BLOCK)))
     }
 
     /// The squares of how far the prototypes of a block are from a window, in 16 bits since twice as many of them are
@@ -267,10 +286,7 @@ impl Novelty {
             };
             for index in 0..old.len() {
                 let Some(window) = old.prototype(index) else { continue };
-                if self
-                    .nearest(&window, None)
-                    .is_none_or(|(_, square)| square > self.grain)
-                {
+                if !self.is_known(&window) {
                     for (column, part) in self.prototypes.iter_mut().zip(window) {
                         column.push(part);
                     }
@@ -278,6 +294,14 @@ impl Novelty {
             }
         }
     }
+}
+
+/// Most blocks have nothing nearer than what was found: that is seen of all squares at once.
+fn any_below(squares: &[u16; BLOCK], bound: u16) -> bool {
+    squares
+        .iter()
+        .fold(0, |any, square| any | bound.saturating_sub(*square))
+        > 0
 }
 
 impl Shape {

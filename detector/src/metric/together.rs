@@ -122,7 +122,7 @@ struct Far {
 }
 
 /// States that are kept to compare with; they are from about the last `HORIZON` rows.
-const ROWS: usize = 512;
+const ROWS: usize = 256;
 const HORIZON: f64 = 65_536.0;
 /// From so many rows on there is something to compare with.
 const FIRST_ROWS: usize = 64;
