@@ -35,8 +35,7 @@ pub(crate) fn groups(data: &Path, against: Option<&Path>) -> Result<()> {
     let program = build()?;
     process::run(
         Command::new(place.python()?)
-            .arg("-c")
-            .arg(include_str!("eval/groups.py"))
+            .arg(watchpost_guests::root().join("xtask/src/eval/groups.py"))
             .arg(&place.scripts)
             .arg(&place.data)
             .arg(program)

@@ -86,23 +86,22 @@ impl Novelty {
     }
 
     /// The value that the prototype has which is most like a window in everything but its last value; of several, the
-    /// one nearest to what was seen.
+    /// newest, since what is usual now may differ from what was when the others were made.
     pub(super) fn expected(&self, shape: &Shape) -> Option<f64> {
-        let [now, before @ ..] = shape.window;
+        let [_, before @ ..] = shape.window;
         let [first, others @ ..] = &self.prototypes;
-        let mut best: Option<(i32, i32, i8)> = None;
+        let mut best: Option<(i32, i8)> = None;
         for (index, code) in first.iter().enumerate() {
             let mut square = 0;
             for (column, part) in others.iter().zip(before) {
                 let difference = i32::from(*column.get(index)?) - i32::from(part);
                 square += difference * difference;
             }
-            let away = (i32::from(*code) - i32::from(now)).abs();
-            if best.is_none_or(|(least, nearest, _)| (square, away) < (least, nearest)) {
-                best = Some((square, away, *code));
+            if best.is_none_or(|(least, _)| square <= least) {
+                best = Some((square, *code));
             }
         }
-        best.map(|(_, _, code)| self.decode(code))
+        best.map(|(_, code)| self.decode(code))
     }
 
     /// Learns the value of which `shape` was read.
@@ -114,9 +113,7 @@ impl Novelty {
                     self.merge();
                 }
                 self.at = self.len() as u16;
-                for (column, part) in self.prototypes.iter_mut().zip(shape.window) {
-                    column.push(part);
-                }
+                self.push(shape.window);
             }
         }
         self.last.insert(0, shape.window[0]);
@@ -195,33 +192,30 @@ impl Novelty {
     /// The prototype that is nearest to a window, and the square of how far away it is: the first within the grain, since
     /// that is what the window is taken for. One whose square is `known` spares the search all that is farther.
     fn nearest(&self, window: &Window, known: Option<(u16, u32)>) -> Option<(u16, u32)> {
-        let len = self.len();
         let (mut least, mut at) = known.map_or((u32::MAX, usize::MAX), |(at, square)| (square, usize::from(at)));
         for first in self.blocks() {
-            let bound = u16::try_from(least).unwrap_or(u16::MAX);
-            match self.short_squares(window, first) {
-                // What does not fit in them is told from nothing that does not either.
-                Some(squares) if least < u32::from(u16::MAX) => {
-                    if any_below(&squares, bound) {
-                        let lowest = squares.iter().fold(u16::MAX, |lowest, square| lowest.min(*square));
-                        let place = squares.iter().position(|square| *square == lowest)?;
-                        (least, at) = (u32::from(lowest), first + place);
-                        if least <= self.grain {
-                            break;
-                        }
-                    }
-                }
-                _ => {
-                    for index in first..len.min(first + BLOCK) {
-                        let square = self.square_to(window, index)?;
-                        if square < least {
-                            (least, at) = (square, index);
-                        }
-                    }
+            let Some(squares) = self.short_squares(window, first) else {
+                break;
+            };
+            if any_below(&squares, u16::try_from(least).unwrap_or(u16::MAX)) {
+                let lowest = squares.iter().fold(u16::MAX, |lowest, square| lowest.min(*square));
+                let place = squares.iter().position(|square| *square == lowest)?;
+                (least, at) = (u32::from(lowest), first + place);
+                if least <= self.grain {
+                    break;
                 }
             }
         }
-        (at < len).then_some((at as u16, least))
+        // There is not yet a whole block, or all are farther than can be told in 16 bits.
+        if least >= u32::from(u16::MAX) {
+            for index in 0..self.len() {
+                let square = self.square_to(window, index)?;
+                if square < least {
+                    (least, at) = (square, index);
+                }
+            }
+        }
+        (at < self.len()).then_some((at as u16, least))
     }
 
     /// Whether a prototype is as near to a window as the grain.
@@ -277,23 +271,54 @@ impl Novelty {
 
     /// Makes room: the grain grows until a quarter of the prototypes has gone into others.
     fn merge(&mut self) {
-        while self.len() > MOST_PROTOTYPES * 3 / 4 {
-            self.grain = self.grain.saturating_add(self.grain / 2).max(2);
-            let all = std::mem::take(&mut self.prototypes);
-            let old = Novelty {
-                prototypes: all,
-                ..Novelty::new(0.0)
-            };
-            for index in 0..old.len() {
-                let Some(window) = old.prototype(index) else { continue };
+        const GOES: usize = MOST_PROTOTYPES / 4;
+        let mut grain = if self.grain == 0 {
+            self.nearest_before().get(GOES).copied().unwrap_or(0)
+        } else {
+            coarser(self.grain)
+        };
+        while self.len() > MOST_PROTOTYPES - GOES {
+            self.grain = grain;
+            grain = coarser(grain);
+            for window in self.take() {
                 if !self.is_known(&window) {
-                    for (column, part) in self.prototypes.iter_mut().zip(window) {
-                        column.push(part);
-                    }
+                    self.push(window);
                 }
             }
         }
     }
+
+    /// The squares of how far each prototype is from the nearest before it, the smallest first.
+    fn nearest_before(&self) -> Vec<u32> {
+        let mut before = Novelty::new(0.0);
+        let mut squares = Vec::with_capacity(self.len());
+        for window in self.windows() {
+            squares.extend(before.nearest(&window, None).map(|(_, square)| square));
+            before.push(window);
+        }
+        squares.sort_unstable();
+        squares
+    }
+
+    fn windows(&self) -> Vec<Window> {
+        (0..self.len()).filter_map(|index| self.prototype(index)).collect()
+    }
+
+    fn take(&mut self) -> Vec<Window> {
+        let windows = self.windows();
+        self.prototypes.iter_mut().for_each(Vec::clear);
+        windows
+    }
+
+    fn push(&mut self, window: Window) {
+        for (column, part) in self.prototypes.iter_mut().zip(window) {
+            column.push(part);
+        }
+    }
+}
+
+fn coarser(grain: u32) -> u32 {
+    grain.saturating_add(grain / 2).max(2)
 }
 
 /// Most blocks have nothing nearer than what was found: that is seen of all squares at once.
