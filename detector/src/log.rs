@@ -1,5 +1,6 @@
 //! Log lines: what a line is (its template), and how strange it is for this subject.
 
+mod parameter;
 mod rate;
 mod session;
 mod stream;

@@ -207,7 +207,7 @@ pub(crate) fn key(skeleton: u64, hashes: impl Iterator<Item = u64>) -> u64 {
 }
 
 /// Where a message is cut: after a word if possible.
-fn limit(message: &str) -> usize {
+pub(crate) fn limit(message: &str) -> usize {
     if message.len() <= MAX_BYTES {
         return message.len();
     }
@@ -251,6 +251,26 @@ impl Skeleton {
         self.step(0x200);
     }
 
+    /// What stands between two tokens, runs of white space counting as one blank.
+    pub(crate) fn between(&mut self, glue: &str, first: bool) {
+        let (mut blank, mut begun) = (false, !first);
+        for &byte in glue.as_bytes() {
+            if CLASS[usize::from(byte)] == SPACE {
+                blank = begun;
+                continue;
+            }
+            if blank {
+                self.glue(b' ');
+                blank = false;
+            }
+            self.glue(byte);
+            begun = true;
+        }
+        if blank {
+            self.glue(b' ');
+        }
+    }
+
     fn step(&mut self, symbol: u64) {
         // The multiplier and the shift are those of the finaliser of MurmurHash3: each symbol reaches all bits.
         let mixed = (self.0 ^ symbol).wrapping_mul(0xff51_afd7_ed55_8ccd);
@@ -258,7 +278,7 @@ impl Skeleton {
     }
 }
 
-const SPACE: u8 = 0;
+pub(crate) const SPACE: u8 = 0;
 /// Punctuation that separates tokens.
 const GLUE: u8 = 1;
 /// `_ - . + ~`, which separate inside a token.
@@ -270,7 +290,7 @@ const HEX: u8 = 8;
 const DIGIT: u8 = 16;
 const TOKEN: u8 = INNER | ALPHA | HEX | DIGIT;
 
-static CLASS: [u8; 256] = {
+pub(crate) static CLASS: [u8; 256] = {
     let mut class = [ALPHA; 256];
     let mut byte = 0;
     while byte < 128 {

@@ -77,6 +77,8 @@ pub(super) struct Index {
     sets: HashMap<u64, Vec<OpenSet>, BuildHasherDefault<Keyed>>,
     /// By skeleton and outer word: age and slot, oldest first.
     near: HashMap<u64, Vec<(u64, u32)>, BuildHasherDefault<Keyed>>,
+    /// By the key of the loose reading: the slots of templates that are not read loosely yet.
+    variants: HashMap<u64, u32, BuildHasherDefault<Keyed>>,
 }
 
 #[derive(Debug)]
@@ -110,7 +112,15 @@ impl Index {
         slots
     }
 
+    /// The template that reads like this loosely, but is not read so yet.
+    pub(super) fn variant(&self, loose_key: u64) -> Option<u32> {
+        self.variants.get(&loose_key).copied()
+    }
+
     pub(super) fn insert(&mut self, slot: u32, template: &Template) {
+        if let Some(key) = template.loose_key() {
+            self.variants.entry(key).or_insert(slot);
+        }
         if template.open != 0 {
             let sets = self.sets.entry(template.skeleton).or_default();
             let order = OpenSet::order(template.open);
@@ -132,7 +142,12 @@ impl Index {
         }
     }
 
-    pub(super) fn remove(&mut self, template: &Template) {
+    pub(super) fn remove(&mut self, slot: u32, template: &Template) {
+        if let Some(key) = template.loose_key()
+            && self.variants.get(&key) == Some(&slot)
+        {
+            self.variants.remove(&key);
+        }
         if template.open != 0
             && let Some(sets) = self.sets.get_mut(&template.skeleton)
         {
