@@ -8,6 +8,9 @@ mod template;
 mod token;
 mod words;
 
+pub use parameter::{Parameter, ParameterValue};
+
+pub(crate) use parameter::Watches;
 pub(crate) use session::{ALL_STEPS, Ended, Sessions};
 pub(crate) use stream::{Stream, TemplateStats};
 pub(crate) use template::{Match, TemplateIndex, Templates};

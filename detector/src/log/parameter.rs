@@ -88,10 +88,16 @@ impl<'a> Parameter<'a> {
         let text = span.of(message);
         let (before, after) = message
             .split_at_checked(usize::from(span.start))
-            .map_or(("", ""), |(before, rest)| (before, rest.get(text.len()..).unwrap_or("")));
+            .map_or(("", ""), |(before, rest)| {
+                (before, rest.get(text.len()..).unwrap_or(""))
+            });
         let unit = after.strip_prefix(' ').map_or("", first_word);
         let value = ParameterValue::read(text, before, unit);
-        let unit = if is_unit(unit) && value.measured().is_some() { unit } else { "" };
+        let unit = if is_unit(unit) && value.measured().is_some() {
+            unit
+        } else {
+            ""
+        };
         Parameter {
             name: name(before, after, unit),
             text,
@@ -191,7 +197,8 @@ fn name<'a>(before: &'a str, after: &'a str, unit: &str) -> Option<&'a str> {
     let mut nearest = None;
     while let Some(words) = rest.strip_suffix(' ') {
         let word = last_word(words);
-        if word.is_empty() || word.bytes().any(|byte| byte.is_ascii_digit()) {
+        // The unit of the value before is no name.
+        if word.is_empty() || is_unit(word) || word.bytes().any(|byte| byte.is_ascii_digit()) {
             break;
         }
         if !LITTLE.contains(&word) {
@@ -242,14 +249,16 @@ fn is_address(text: &str) -> bool {
 
 /// Two numbers and more, with what stands in dates and times between them.
 fn is_time(text: &str) -> bool {
-    let numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|digits| !digits.is_empty());
+    let numbers = text
+        .split(|c: char| !c.is_ascii_digit())
+        .filter(|digits| !digits.is_empty());
     let short = numbers.clone().all(|digits| digits.len() <= 9);
     let plain = text
         .bytes()
         .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b':' | b'-' | b'/' | b'.' | b',' | b'+' | b' '));
     let letters = text.bytes().filter(u8::is_ascii_alphabetic).count();
-    let clock = text.as_bytes().windows(4).any(|bytes| {
-        matches!(bytes, [a, b':', b, c] if a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit())
-    });
+    let clock = text.as_bytes().windows(4).any(
+        |bytes| matches!(bytes, [a, b':', b, c] if a.is_ascii_digit() && b.is_ascii_digit() && c.is_ascii_digit()),
+    );
     plain && short && letters <= 12 && (clock || letters == 0 && !text.contains('.') && numbers.count() == 3)
 }

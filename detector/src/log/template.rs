@@ -21,6 +21,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::parameter::Parameter;
 use super::token::{self, MASKED, MAX_TOKENS, Skeleton, Span, Tokens, WILDCARD};
 use index::{Index, Recency};
 use similarity::Join;
@@ -176,6 +177,46 @@ impl Templates {
     /// The identity: a hash of the text that the template was made with, the same on every host.
     pub(crate) fn id(&self, index: TemplateIndex) -> u64 {
         self.template(index.0).map_or(0, |t| t.id)
+    }
+
+    /// What changes when the template is not the one that it was, or its positions are others.
+    pub(crate) fn shape(&self, index: TemplateIndex) -> Option<u64> {
+        let template = self.template(index.0)?;
+        Some(template.id ^ template.skeleton)
+    }
+
+    /// The positions of `<*>`.
+    pub(crate) fn wild(&self, index: TemplateIndex) -> u128 {
+        self.template(index.0).map_or(0, |t| t.wild)
+    }
+
+    /// Reads a message as the template does. Returns whether its tokens are in the positions of the template's.
+    pub(crate) fn read_as(&self, index: TemplateIndex, message: &str, tokens: &mut Tokens) -> bool {
+        let Some(template) = self.template(index.0) else {
+            return false;
+        };
+        tokens.read(message);
+        if template.loose {
+            match list::loosen(tokens, message) {
+                Some(loose) => *tokens = loose,
+                None => return false,
+            }
+        }
+        tokens.skeleton == template.skeleton && tokens.tokens.len() == template.spans.len()
+    }
+
+    /// What a message of the template has where the template has `<*>`.
+    pub(crate) fn parameters<'m>(&self, index: TemplateIndex, message: &'m str) -> Vec<Parameter<'m>> {
+        let mut tokens = Tokens::default();
+        if !self.read_as(index, message, &mut tokens) {
+            return Vec::new();
+        }
+        let wild = self.wild(index);
+        let positions = tokens.tokens.iter().enumerate();
+        positions
+            .filter(|(position, _)| wild >> position & 1 == 1)
+            .map(|(_, token)| Parameter::read(message, token.span))
+            .collect()
     }
 
     #[cfg(test)]

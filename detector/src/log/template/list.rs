@@ -10,10 +10,9 @@ use super::Template;
 use crate::log::parameter::is_unit;
 use crate::log::token::{CLASS, MASKED, SPACE, STEP, Skeleton, Span, Token, Tokens, WILDCARD, key, limit};
 
-/// Tokens `first` to `last` of what was read, which are one in the loose reading.
+/// Tokens from `first` on, which are one in the loose reading.
 struct Group {
     first: usize,
-    last: usize,
     span: Span,
     run: bool,
 }
@@ -35,7 +34,11 @@ pub(super) fn loosen(tokens: &Tokens, message: &str) -> Option<Tokens> {
         skeleton.between(text.get(from..usize::from(group.span.start))?, from == 0);
         skeleton.token();
         from = usize::from(group.span.end);
-        let hash = if group.run { MASKED } else { tokens.tokens.get(group.first)?.hash };
+        let hash = if group.run {
+            MASKED
+        } else {
+            tokens.tokens.get(group.first)?.hash
+        };
         loose.masked |= u128::from(group.run) << loose.tokens.len();
         loose.tokens.push(Token { span: group.span, hash });
     }
@@ -62,7 +65,11 @@ impl Template {
             skeleton.between(self.text.get(from..usize::from(group.span.start))?, from == 0);
             skeleton.token();
             from = usize::from(group.span.end);
-            hashes.push(if group.run { MASKED } else { *self.hashes.get(group.first)? });
+            hashes.push(if group.run {
+                MASKED
+            } else {
+                *self.hashes.get(group.first)?
+            });
         }
         skeleton.between(self.text.get(from..)?, from == 0);
         Some(key(skeleton.0, hashes.into_iter()))
@@ -99,7 +106,9 @@ impl Template {
                 loose.wild |= 1 << position;
             } else {
                 loose.text.push_str(group.span.of(&self.text));
-                loose.hashes.push(self.hashes.get(group.first).copied().unwrap_or(MASKED));
+                loose
+                    .hashes
+                    .push(self.hashes.get(group.first).copied().unwrap_or(MASKED));
                 loose.wild |= (self.wild >> group.first & 1) << position;
                 loose.open |= (self.open >> group.first & 1) << position;
             }
@@ -137,7 +146,6 @@ fn groups(text: &str, spans: &[Span], values: u128) -> Vec<Group> {
         if !value(first) {
             groups.push(Group {
                 first,
-                last: first,
                 span: spans[first],
                 run: false,
             });
@@ -178,7 +186,6 @@ fn groups(text: &str, spans: &[Span], values: u128) -> Vec<Group> {
         };
         groups.push(Group {
             first,
-            last,
             // No message is read beyond what fits.
             span: Span {
                 start: (start(first) - sign) as u16,
