@@ -1,5 +1,6 @@
 //! Log lines: what a line is (its template), and how strange it is for this subject.
 
+mod miner;
 mod parameter;
 mod rate;
 mod session;
@@ -8,6 +9,7 @@ mod template;
 mod token;
 mod words;
 
+pub use miner::{Mined, Miner};
 pub use parameter::{Parameter, ParameterValue};
 
 pub(crate) use parameter::Watches;
