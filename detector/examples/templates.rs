@@ -103,17 +103,17 @@ fn timed<T>(run: impl FnOnce() -> T) -> (T, Duration) {
 
 /// A line of one of so many templates: its words tell which, its values never come again.
 fn write(line: &mut String, n: u64, templates: u64) {
-    const WORDS: [&str; 10] = [
-        "open", "close", "read", "write", "bind", "flush", "merge", "split", "lock", "free",
-    ];
-    // A permutation of the numbers below 2⁶⁴, so that templates come in no order.
-    let mut kind = n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
-    kind %= templates;
+    // A bijection of 64 bits, so that templates come in no order; then five letters of it for each of four words.
+    let kind = (n.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20) % templates;
+    let mut letters = (kind + 1).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    letters = (letters ^ letters >> 31).wrapping_mul(0x94d0_49bb_1331_11eb);
     line.clear();
-    for _ in 0..6 {
-        line.push_str(WORDS[(kind % 10) as usize]);
+    for _ in 0..4 {
+        for _ in 0..5 {
+            line.push(char::from(b'g' + (letters % 8) as u8));
+            letters = letters.rotate_right(3);
+        }
         line.push(' ');
-        kind /= 10;
     }
     write!(
         line,

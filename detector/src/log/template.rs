@@ -390,7 +390,7 @@ impl Template {
             self.hashes.push(if self.is_wild(position) {
                 MASKED
             } else {
-                xxh3_64(token.as_bytes())
+                token::hash(token.as_bytes())
             });
         }
         self.text.bytes().skip(from).for_each(|byte| skeleton.glue(byte));
