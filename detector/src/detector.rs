@@ -13,7 +13,7 @@ use crate::episode::Strange;
 use crate::event::{Event, Request, Sample, Timestamp};
 use crate::feature;
 use crate::limit;
-use crate::log::{Sessions, TemplateStats, Templates};
+use crate::log::{Parameter, Sessions, TemplateIndex, TemplateStats, Templates, Watches};
 use crate::metric::{Beside, Row, is_counter};
 use crate::near::{NEAR_BUDGET, NearMisses};
 use crate::number::Bounded;
@@ -57,6 +57,7 @@ pub(crate) struct Core {
     table: Table,
     templates: Templates,
     stats: Vec<Option<TemplateStats>>,
+    watches: Watches,
     sessions: Sessions,
     traffic: Traffic,
     budget: Budget,
@@ -130,6 +131,7 @@ impl Detector {
             table: Table::new(&config.bounds),
             templates: Templates::new(config.bounds.max_templates.get()),
             stats: Vec::new(),
+            watches: Watches::default(),
             sessions: Sessions::new(MOST_SESSIONS),
             traffic: Traffic::new(),
             budget: Budget::new(),
@@ -257,11 +259,20 @@ impl Detector {
         Some((self.core.templates.text(index), self.core.templates.id(index)))
     }
 
-    fn sample(&mut self, sample: &Sample<'_>, out: &mut Vec<Report>) -> Verdict {
-        self.row(Of::Metrics, sample, out)
+    /// What the message of a log verdict has where its template has `<*>`, in the order of the message: worked out on
+    /// demand. Empty for any other verdict, and for a template that has been given up since.
+    pub fn parameters<'m>(&self, verdict: &Verdict, message: &'m str) -> Vec<Parameter<'m>> {
+        verdict
+            .template
+            .map_or_else(Vec::new, |index| self.core.templates.parameters(index, message))
     }
 
-    fn row(&mut self, of: Of, sample: &Sample<'_>, out: &mut Vec<Report>) -> Verdict {
+    fn sample(&mut self, sample: &Sample<'_>, out: &mut Vec<Report>) -> Verdict {
+        self.row(Of::Metrics, sample, None, out)
+    }
+
+    /// Scores a row of metrics; what is measured in the lines of a template names it.
+    fn row(&mut self, of: Of, sample: &Sample<'_>, template: Option<TemplateIndex>, out: &mut Vec<Report>) -> Verdict {
         let key = of.key(sample.subject.key());
         let fingerprint = Fingerprint(key);
         let answers = self.answers(fingerprint);
@@ -321,9 +332,11 @@ impl Detector {
             episode,
             pulse,
         };
+        let text = template.map(|index| core.templates.text(index));
         let step = rules.decide(course, &event, &mut core.near, out, |total| {
             if hits.is_empty() {
-                let (kind, explanation) = row.explain(sample.time, sample.values, total, target);
+                let (kind, mut explanation) = row.explain(sample.time, sample.values, total, target);
+                explanation.template = text.map(str::to_owned);
                 return (kind, limits.keep(&sample.subject, explanation));
             }
             let beyond = surprise - rules.threshold;
@@ -341,6 +354,7 @@ impl Detector {
                     explanation.features = feature::of_window(first.metric, &[(sample.time, first.value.value())]);
                 }
             }
+            explanation.template = text.map(str::to_owned);
             (kind, limits.keep(&sample.subject, explanation))
         });
         if let Some(weight) = step.weight {

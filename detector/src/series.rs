@@ -52,6 +52,8 @@ pub(crate) enum Of {
     Log,
     /// What is counted of a log.
     Counts,
+    /// What the lines of a template measure, by the template's identity.
+    Parameters(u64),
 }
 
 impl Of {
@@ -61,6 +63,7 @@ impl Of {
             // Any different constants do.
             Of::Log => subject.rotate_left(32) ^ 0x6c6f_675f_6c69_6e65,
             Of::Counts => subject.rotate_left(16) ^ 0x636f_756e_7473_5f5f,
+            Of::Parameters(template) => subject.rotate_left(48) ^ template ^ 0x7061_7261_6d65_7465,
         }
     }
 }
@@ -231,6 +234,11 @@ impl Table {
         (self.metrics > self.max_metrics && self.series.len() > 1)
             .then(|| self.evict())
             .flatten()
+    }
+
+    /// Whether there is a series with this key, or room for one that others must not be evicted for.
+    pub(crate) fn has_place(&self, key: u64) -> bool {
+        self.series.contains(&key) || 2 * self.series.len() < self.max && 2 * self.metrics < self.max_metrics
     }
 
     fn evict(&mut self) -> Option<(u64, Box<Series>)> {

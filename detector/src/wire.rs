@@ -23,7 +23,7 @@ pub mod ndjson;
 pub mod otlp;
 mod payload;
 pub mod prometheus;
-mod quantity;
+pub(crate) mod quantity;
 mod record;
 mod service;
 pub mod syslog;

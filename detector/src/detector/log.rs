@@ -1,6 +1,6 @@
 //! Lines of logs: what each says, how many there were of each severity in a minute, and the sessions that they are of.
 
-use super::{Detector, Report};
+use super::{Core, Detector, Report};
 use crate::decide::Course;
 use crate::episode::Strange;
 use crate::event::{Finite, LogRecord, Sample, Value};
@@ -19,13 +19,36 @@ impl Detector {
     pub(super) fn log(&mut self, record: &LogRecord<'_>, out: &mut Vec<Report>) -> Verdict {
         let minute = self.minute(record, out);
         let line = self.line(record, out);
-        match minute {
-            Some(minute) if minute.state.is_anomalous() && minute.surprise > line.surprise => Verdict {
-                template: line.template,
-                ..minute
-            },
-            _ => line,
-        }
+        let measured = self.measured(record, &line, out);
+        minute.into_iter().chain(measured).fold(line, |worst, other| {
+            if other.state.is_anomalous() && other.surprise > worst.surprise {
+                let template = worst.template;
+                Verdict { template, ..other }
+            } else {
+                worst
+            }
+        })
+    }
+
+    /// What a line measures ("took 5021 ms") is a row of metrics of its template.
+    fn measured(&mut self, record: &LogRecord<'_>, line: &Verdict, out: &mut Vec<Report>) -> Option<Verdict> {
+        let index = line.template?;
+        let learns = self.rules().learns();
+        let Core { templates, watches, .. } = &mut self.core;
+        let of = Of::Parameters(templates.id(index));
+        let mut watch = watches.lend(index, templates)?;
+        let values = watches.values(&mut watch, index, templates, record.message, learns);
+        let verdict = (!values.is_empty() && self.core.table.has_place(of.key(record.subject.key()))).then(|| {
+            let sample = Sample {
+                time: record.time,
+                subject: record.subject,
+                values: &values,
+            };
+            self.row(of, &sample, Some(index), out)
+        });
+        drop(values);
+        self.core.watches.give_back(index, watch);
+        verdict
     }
 
     /// How many lines of each severity a minute had is a row of metrics like any other.
@@ -51,7 +74,7 @@ impl Detector {
                 subject: record.subject,
                 values: &values,
             };
-            last = Some(self.row(Of::Counts, &sample, out));
+            last = Some(self.row(Of::Counts, &sample, None, out));
         }
         last
     }

@@ -9,8 +9,11 @@
 //!   (tuple space search, Srinivasan, Suri, Varghese, SIGCOMM 1999). There is no tree to walk.
 //! - Similarity weighs what differs. A plain word carries meaning, so that `VM started` and `VM paused` stay apart
 //!   until the position has had many words; what stands where values do (after `=`, in brackets) needs less.
+//! - How many values a list has, and in which units and how often a value is told, is part of a template only until
+//!   it is seen to vary ([`list`]).
 
 mod index;
+mod list;
 mod similarity;
 #[cfg(test)]
 mod tests;
@@ -18,6 +21,7 @@ mod tests;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
+use super::parameter::Parameter;
 use super::token::{self, MASKED, MAX_TOKENS, Skeleton, Span, Tokens, WILDCARD};
 use index::{Index, Recency};
 use similarity::Join;
@@ -78,6 +82,8 @@ struct Template {
     wild: u128,
     /// Those of them that take any token, because literals have differed there; the others take masked ones.
     open: u128,
+    /// Whether it is of messages in their loose reading.
+    loose: bool,
     #[serde(skip)]
     skeleton: u64,
     #[serde(skip)]
@@ -111,16 +117,39 @@ impl Templates {
         let key = tokens.key();
         let matched = if let Some(slot) = self.recency.touch(key) {
             self.known(slot)
-        } else if let Some((key, slot)) = self.opened(&tokens, key) {
-            self.recency.touch(key);
-            self.known(slot)
-        } else if let Some(join) = similarity::join(&tokens, message, self) {
-            self.generalise(&join)
         } else {
-            self.create(&tokens, message)
+            self.observe_varied(&tokens, key, message)
         };
         self.scratch = tokens;
         matched
+    }
+
+    /// A message that is no template with values in its masked positions alone.
+    #[inline(never)]
+    fn observe_varied(&mut self, tokens: &Tokens, key: u64, message: &str) -> Match {
+        if let Some((key, slot)) = self.opened(tokens, key) {
+            self.recency.touch(key);
+            return self.known(slot);
+        }
+        let loose = list::loosen(tokens, message);
+        let loose_key = loose.as_ref().map(Tokens::key);
+        if let (Some(loose), Some(key)) = (&loose, loose_key) {
+            let known = self.recency.peek(key).map(|slot| (key, slot));
+            if let Some((key, slot)) = known.or_else(|| self.opened(loose, key)) {
+                self.recency.touch(key);
+                return self.known(slot);
+            }
+        }
+        if let Some(join) = similarity::join(tokens, message, self) {
+            return self.generalise(&join);
+        }
+        if let Some(join) = loose.and_then(|loose| similarity::join(&loose, message, self)) {
+            return self.generalise(&join);
+        }
+        match loose_key.and_then(|key| self.index.variant(key)) {
+            Some(slot) => self.loosen(slot),
+            None => self.create(tokens, message),
+        }
     }
 
     /// The template of a message, without learning from it.
@@ -128,9 +157,15 @@ impl Templates {
         let mut tokens = Tokens::default();
         tokens.read(message);
         let key = tokens.key();
-        let known = self.recency.peek(key);
-        known
-            .or_else(|| self.opened(&tokens, key).map(|(_, slot)| slot))
+        let find = |tokens: &Tokens, key| {
+            let known = self.recency.peek(key);
+            known.or_else(|| self.opened(tokens, key).map(|(_, slot)| slot))
+        };
+        find(&tokens, key)
+            .or_else(|| {
+                let loose = list::loosen(&tokens, message)?;
+                find(&loose, loose.key())
+            })
             .map(TemplateIndex)
     }
 
@@ -142,6 +177,46 @@ impl Templates {
     /// The identity: a hash of the text that the template was made with, the same on every host.
     pub(crate) fn id(&self, index: TemplateIndex) -> u64 {
         self.template(index.0).map_or(0, |t| t.id)
+    }
+
+    /// What changes when the template is not the one that it was, or its positions are others.
+    pub(crate) fn shape(&self, index: TemplateIndex) -> Option<u64> {
+        let template = self.template(index.0)?;
+        Some(template.id ^ template.skeleton)
+    }
+
+    /// The positions of `<*>`.
+    pub(crate) fn wild(&self, index: TemplateIndex) -> u128 {
+        self.template(index.0).map_or(0, |t| t.wild)
+    }
+
+    /// Reads a message as the template does. Returns whether its tokens are in the positions of the template's.
+    pub(crate) fn read_as(&self, index: TemplateIndex, message: &str, tokens: &mut Tokens) -> bool {
+        let Some(template) = self.template(index.0) else {
+            return false;
+        };
+        tokens.read(message);
+        if template.loose {
+            match list::loosen(tokens, message) {
+                Some(loose) => *tokens = loose,
+                None => return false,
+            }
+        }
+        tokens.skeleton == template.skeleton && tokens.tokens.len() == template.spans.len()
+    }
+
+    /// What a message of the template has where the template has `<*>`.
+    pub(crate) fn parameters<'m>(&self, index: TemplateIndex, message: &'m str) -> Vec<Parameter<'m>> {
+        let mut tokens = Tokens::default();
+        if !self.read_as(index, message, &mut tokens) {
+            return Vec::new();
+        }
+        let wild = self.wild(index);
+        let positions = tokens.tokens.iter().enumerate();
+        positions
+            .filter(|(position, _)| wild >> position & 1 == 1)
+            .map(|(_, token)| Parameter::read(message, token.span))
+            .collect()
     }
 
     #[cfg(test)]
@@ -202,6 +277,7 @@ impl Templates {
             spans,
             wild: tokens.masked,
             open: 0,
+            loose: false,
             skeleton: tokens.skeleton,
             hashes: tokens.tokens.iter().map(|token| token.hash).collect(),
         };
@@ -225,7 +301,29 @@ impl Templates {
             return self.known(join.slot);
         };
         template.open(join.open);
-        let mut slot = join.slot;
+        self.settle(join.slot, template)
+    }
+
+    /// Has a template take any number of values where it has a list of them.
+    fn loosen(&mut self, slot: u32) -> Match {
+        let Some(mut template) = self.remove(slot) else {
+            return self.known(slot);
+        };
+        template.loosen();
+        self.settle(slot, template)
+    }
+
+    /// Takes back a template that has become more general, with those that it now covers.
+    fn settle(&mut self, mut slot: u32, mut template: Template) -> Match {
+        // A reading that was made general may be that of another template, whose lists have another length.
+        let other = |key| self.index.variant(key).or_else(|| self.recency.peek(key));
+        let variant = template.loose_key().and_then(other);
+        if let Some(variant) = variant.and_then(|other| self.remove(other).map(|template| (other, template))) {
+            let (other, mut absorbed) = variant;
+            template.loosen();
+            absorbed.loosen();
+            template.absorb(&absorbed, &mut slot, other);
+        }
         let hashes = template.hashes.iter().copied();
         let mut covered = self.index.near(template.skeleton, hashes);
         covered.extend(self.recency.peek(template.key()));
@@ -233,14 +331,8 @@ impl Templates {
             if !self.template(other).is_some_and(|t| template.covers(t)) {
                 continue;
             }
-            let Some(absorbed) = self.remove(other) else {
-                continue;
-            };
-            template.count = template.count.saturating_add(absorbed.count);
-            template.open |= absorbed.open;
-            if absorbed.born < template.born {
-                (template.id, template.born) = (absorbed.id, absorbed.born);
-                slot = other;
+            if let Some(absorbed) = self.remove(other) {
+                template.absorb(&absorbed, &mut slot, other);
             }
         }
         template.count = template.count.saturating_add(1);
@@ -262,7 +354,7 @@ impl Templates {
     fn remove(&mut self, slot: u32) -> Option<Template> {
         let template = self.slots.get_mut(slot as usize)?.take()?;
         self.recency.remove(template.key());
-        self.index.remove(&template);
+        self.index.remove(slot, &template);
         self.free.push(slot);
         Some(template)
     }
@@ -283,7 +375,7 @@ impl Template {
         if self.spans.len() > MAX_TOKENS || self.open & !self.wild != 0 {
             return Err("the wildcards of a template are not its tokens");
         }
-        let mut skeleton = Skeleton::default();
+        let mut skeleton = if self.loose { list::LOOSE } else { Skeleton::default() };
         self.hashes = Vec::with_capacity(self.spans.len());
         let mut from = 0;
         for (position, span) in self.spans.iter().enumerate() {
@@ -298,7 +390,7 @@ impl Template {
             self.hashes.push(if self.is_wild(position) {
                 MASKED
             } else {
-                xxh3_64(token.as_bytes())
+                token::hash(token.as_bytes())
             });
         }
         self.text.bytes().skip(from).for_each(|byte| skeleton.glue(byte));
@@ -330,6 +422,16 @@ impl Template {
         self.text = text;
         self.wild |= positions;
         self.open |= positions;
+    }
+
+    /// Counts the messages of another as its own; the older of the two gives identity and slot.
+    fn absorb(&mut self, other: &Template, slot: &mut u32, slot_of_other: u32) {
+        self.count = self.count.saturating_add(other.count);
+        self.open |= other.open;
+        if other.born < self.born {
+            (self.id, self.born) = (other.id, other.born);
+            *slot = slot_of_other;
+        }
     }
 
     /// Whether every message of `other` is one of this.

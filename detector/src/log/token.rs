@@ -162,7 +162,7 @@ impl Tokens {
             self.masked |= 1 << self.tokens.len();
             MASKED
         } else {
-            xxh3_64(&bytes[start..end])
+            hash(&bytes[start..end])
         };
         // The offsets fit because no message is read beyond `MAX_BYTES`.
         let span = Span {
@@ -193,6 +193,30 @@ impl Tokens {
     }
 }
 
+/// The hash of a literal: most are no longer than sixteen bytes, which two loads take in. The multipliers and the shifts
+/// are those of SplitMix64 (Steele, Lea, Flood, 2014).
+pub(crate) fn hash(literal: &[u8]) -> u64 {
+    let length = literal.len();
+    let (low, high) = if length > 16 {
+        return xxh3_64(literal);
+    } else if let (Some(first), Some(last)) = (literal.first_chunk(), literal.last_chunk()) {
+        (u64::from_le_bytes(*first), u64::from_le_bytes(*last))
+    } else if let (Some(first), Some(last)) = (literal.first_chunk(), literal.last_chunk()) {
+        (
+            u64::from(u32::from_le_bytes(*first)),
+            u64::from(u32::from_le_bytes(*last)),
+        )
+    } else {
+        let byte = |at: usize| literal.get(at).copied().map_or(0, u64::from);
+        (byte(0) | byte(1) << 8 | byte(2) << 16, 0)
+    };
+    let mixed = (low ^ length as u64)
+        .wrapping_mul(0xbf58_476d_1ce4_e5b9)
+        .wrapping_add(high.rotate_left(29));
+    let mixed = (mixed ^ mixed >> 31).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ mixed >> 32
+}
+
 /// The fraction of the golden ratio in 64 bits: its multiples differ in all bits.
 pub(crate) const STEP: u64 = 0x9e37_79b9_7f4a_7c15;
 
@@ -207,7 +231,7 @@ pub(crate) fn key(skeleton: u64, hashes: impl Iterator<Item = u64>) -> u64 {
 }
 
 /// Where a message is cut: after a word if possible.
-fn limit(message: &str) -> usize {
+pub(crate) fn limit(message: &str) -> usize {
     if message.len() <= MAX_BYTES {
         return message.len();
     }
@@ -251,6 +275,26 @@ impl Skeleton {
         self.step(0x200);
     }
 
+    /// What stands between two tokens, runs of white space counting as one blank.
+    pub(crate) fn between(&mut self, glue: &str, first: bool) {
+        let (mut blank, mut begun) = (false, !first);
+        for &byte in glue.as_bytes() {
+            if CLASS[usize::from(byte)] == SPACE {
+                blank = begun;
+                continue;
+            }
+            if blank {
+                self.glue(b' ');
+                blank = false;
+            }
+            self.glue(byte);
+            begun = true;
+        }
+        if blank {
+            self.glue(b' ');
+        }
+    }
+
     fn step(&mut self, symbol: u64) {
         // The multiplier and the shift are those of the finaliser of MurmurHash3: each symbol reaches all bits.
         let mixed = (self.0 ^ symbol).wrapping_mul(0xff51_afd7_ed55_8ccd);
@@ -258,7 +302,7 @@ impl Skeleton {
     }
 }
 
-const SPACE: u8 = 0;
+pub(crate) const SPACE: u8 = 0;
 /// Punctuation that separates tokens.
 const GLUE: u8 = 1;
 /// `_ - . + ~`, which separate inside a token.
@@ -270,7 +314,7 @@ const HEX: u8 = 8;
 const DIGIT: u8 = 16;
 const TOKEN: u8 = INNER | ALPHA | HEX | DIGIT;
 
-static CLASS: [u8; 256] = {
+pub(crate) static CLASS: [u8; 256] = {
     let mut class = [ALPHA; 256];
     let mut byte = 0;
     while byte < 128 {

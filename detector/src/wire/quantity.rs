@@ -14,7 +14,7 @@ mod tests;
 
 /// What a number counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Dimension {
+pub(crate) enum Dimension {
     /// Milliseconds.
     Duration,
     /// Bytes.
@@ -27,13 +27,13 @@ pub(super) enum Dimension {
 
 /// A number and what it counts, in milliseconds, bytes or percent.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Quantity {
-    pub(super) value: f64,
-    pub(super) dimension: Dimension,
+pub(crate) struct Quantity {
+    pub(crate) value: f64,
+    pub(crate) dimension: Dimension,
 }
 
 /// Reads a text that is a number with or without a unit, and nothing else.
-pub(super) fn read(text: &str) -> Option<Quantity> {
+pub(crate) fn read(text: &str) -> Option<Quantity> {
     const LONGEST: usize = 40;
     let text = text.trim();
     let first = *text.as_bytes().first()?;
@@ -53,7 +53,7 @@ pub(super) fn unit_of_name(name: &str) -> Option<(Dimension, f64)> {
 }
 
 /// A name without the unit at its end, and that ending: `request_time` and `ms`, `duration` and `Ms`.
-pub(super) fn split_unit(name: &str) -> Option<(&str, &str)> {
+pub(crate) fn split_unit(name: &str) -> Option<(&str, &str)> {
     const CAMEL: [&str; 10] = [
         "Ms", "Millis", "Seconds", "Secs", "Micros", "Nanos", "Bytes", "Us", "Ns", "Percent",
     ];
@@ -87,7 +87,7 @@ fn of_unit(number: f64, written: &str) -> Option<Quantity> {
     })
 }
 
-fn unit(written: &str) -> Option<(Dimension, f64)> {
+pub(crate) fn unit(written: &str) -> Option<(Dimension, f64)> {
     let mut lower = [0; 12];
     let lower = lower.get_mut(..written.len())?;
     lower.copy_from_slice(written.as_bytes());

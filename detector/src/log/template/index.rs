@@ -2,6 +2,7 @@
 //!
 //! The index follows from the templates alone, whatever happened before, so that it need not be saved.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
 
@@ -75,8 +76,10 @@ impl Serialize for Recency {
 pub(super) struct Index {
     /// By skeleton: the sets of open positions, fewest first, with how many templates have each.
     sets: HashMap<u64, Vec<OpenSet>, BuildHasherDefault<Keyed>>,
-    /// By skeleton and outer word: age and slot, oldest first.
-    near: HashMap<u64, Vec<(u64, u32)>, BuildHasherDefault<Keyed>>,
+    /// By skeleton and outer word: age and slot, oldest first. One tree of all, as many templates can share a word.
+    near: BTreeSet<(u64, u64, u32)>,
+    /// By the key of the loose reading: the slots of templates that are not read loosely yet.
+    variants: HashMap<u64, u32, BuildHasherDefault<Keyed>>,
 }
 
 #[derive(Debug)]
@@ -102,15 +105,23 @@ impl Index {
     pub(super) fn near(&self, skeleton: u64, hashes: impl DoubleEndedIterator<Item = u64> + Clone) -> Vec<u32> {
         let mut slots = Vec::new();
         for end in ends(skeleton, hashes) {
-            let near = self.near.get(&end).map_or(&[][..], Vec::as_slice);
-            slots.extend(near.iter().rev().take(NEAR).map(|&(_, slot)| slot));
+            let near = self.near.range((end, 0, 0)..=(end, u64::MAX, u32::MAX));
+            slots.extend(near.rev().take(NEAR).map(|&(_, _, slot)| slot));
         }
         slots.sort_unstable();
         slots.dedup();
         slots
     }
 
+    /// The template that reads like this loosely, but is not read so yet.
+    pub(super) fn variant(&self, loose_key: u64) -> Option<u32> {
+        self.variants.get(&loose_key).copied()
+    }
+
     pub(super) fn insert(&mut self, slot: u32, template: &Template) {
+        if let Some(key) = template.loose_key() {
+            self.variants.entry(key).or_insert(slot);
+        }
         if template.open != 0 {
             let sets = self.sets.entry(template.skeleton).or_default();
             let order = OpenSet::order(template.open);
@@ -126,13 +137,16 @@ impl Index {
             }
         }
         for end in ends(template.skeleton, template.hashes.iter().copied()) {
-            let near = self.near.entry(end).or_default();
-            let at = near.partition_point(|&(born, _)| born < template.born);
-            near.insert(at, (template.born, slot));
+            self.near.insert((end, template.born, slot));
         }
     }
 
-    pub(super) fn remove(&mut self, template: &Template) {
+    pub(super) fn remove(&mut self, slot: u32, template: &Template) {
+        if let Some(key) = template.loose_key()
+            && self.variants.get(&key) == Some(&slot)
+        {
+            self.variants.remove(&key);
+        }
         if template.open != 0
             && let Some(sets) = self.sets.get_mut(&template.skeleton)
         {
@@ -147,17 +161,7 @@ impl Index {
             }
         }
         for end in ends(template.skeleton, template.hashes.iter().copied()) {
-            if let Some(near) = self.near.get_mut(&end) {
-                if let Ok(at) = near.binary_search_by_key(&template.born, |&(born, _)| born) {
-                    near.remove(at);
-                    if near.capacity() > 4 * near.len().max(1) {
-                        near.shrink_to(2 * near.len());
-                    }
-                }
-                if near.is_empty() {
-                    self.near.remove(&end);
-                }
-            }
+            self.near.remove(&(end, template.born, slot));
         }
     }
 }

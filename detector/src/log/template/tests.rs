@@ -44,6 +44,45 @@ fn values_are_generalised() {
 }
 
 #[test]
+fn how_many_values_a_list_has_does_not_matter_once_it_varies() {
+    let last = |messages: &[&str]| mine(messages).pop().unwrap();
+    assert_eq!(last(&["sizes (1, 22)", "sizes (3, 4)"]), "sizes (<*>, <*>)");
+    assert_eq!(last(&["sizes (1, 22)", "sizes (3, 4, 5)", "sizes (6)"]), "sizes (<*>)");
+    assert_eq!(
+        last(&["call from 10.0.0.1:80 ended", "call from 10.0.0.2 ended"]),
+        "call from <*> ended"
+    );
+    assert_eq!(
+        last(&[
+            "sent 733 bytes, lasting <1 sec",
+            "sent 4552 bytes (4.44 KB), lasting 00:12"
+        ]),
+        "sent <*>, lasting <*>"
+    );
+    let mut templates = Templates::new(10);
+    let first = templates.observe("user anna read 5 ms");
+    let same = templates.observe("user bert read 7 ms");
+    let varied = templates.observe("user carl read 7 ms, 8 ms");
+    assert_eq!((same.index, varied.new), (first.index, true));
+    // The other reading of the list has to be opened as well before both can be told to be one.
+    let joined = templates.observe("user dora read 7 ms, 9 ms");
+    assert_eq!((joined.index, templates.len()), (first.index, 1));
+    assert_eq!(templates.text(joined.index), "user <*> read <*>");
+    assert_eq!(templates.observe("user emil read 7 s").index, first.index);
+}
+
+#[test]
+fn values_alone_do_not_make_one_of_two() {
+    apart(&["VM started", "VM paused"]);
+    let texts = mine(&["job 5 started", "job 5, 6 paused", "5, 6", "7"]);
+    assert_eq!(texts, ["job <*> started", "job <*>, <*> paused", "<*>, <*>", "<*>"]);
+    assert_eq!(
+        mine(&["queue 5 items", "queue 5 bytes"]),
+        ["queue <*> items", "queue <*> bytes"]
+    );
+}
+
+#[test]
 fn names_stay_apart() {
     apart(&["VM started", "VM paused", "VM resumed"]);
     apart(&["opening the valve of the tank", "closing the valve of the tank"]);
@@ -177,6 +216,9 @@ fn messages() -> impl Strategy<Value = Vec<String>> {
         Just("OK".to_owned()),
         Just("a.b".to_owned()),
         Just("(x)".to_owned()),
+        Just("5 ms".to_owned()),
+        Just("1, 2".to_owned()),
+        Just("(3)".to_owned()),
     ];
     let message = prop::collection::vec(word, 0..6).prop_map(|words| words.join(" "));
     prop::collection::vec(message, 1..120)

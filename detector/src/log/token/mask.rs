@@ -33,42 +33,52 @@ pub(super) fn piece(bytes: &[u8], at: usize, first: u8) -> Option<Piece> {
     if first == INNER && bytes[at] != b'_' && class(bytes, at + 1) & !INNER == 0 {
         return None;
     }
-    let mut end = at + 1;
     let mut kinds = first;
-    loop {
-        let class = class(bytes, end);
+    let mut end = at + 1;
+    for &byte in bytes.get(end..).unwrap_or_default() {
+        let class = CLASS[usize::from(byte)];
         if !is_token(class) {
             break;
         }
         kinds |= class;
         end += 1;
     }
-    // Most tokens are words: letters only, with white space or the end after them.
-    if kinds & (DIGIT | INNER) == 0 {
-        let next = bytes.get(end).copied().unwrap_or(b' ');
-        if end - at == 3
-            && (next == b' ' || next == b',')
-            && let Some(end) = date(bytes, at)
-        {
-            return Some(Piece {
-                start: at,
-                end,
-                masked: true,
-            });
+    // Most tokens are words or whole numbers, and most of these are what they are whatever follows.
+    let next = bytes.get(end).copied().unwrap_or(b' ');
+    let masked = match kinds & (DIGIT | INNER) {
+        0 => {
+            if end - at == 3
+                && (next == b' ' || next == b',')
+                && bytes[at].is_ascii_uppercase()
+                && let Some(end) = date(bytes, at)
+            {
+                return Some(Piece {
+                    start: at,
+                    end,
+                    masked: true,
+                });
+            }
+            match next {
+                b'/' | b'@' => None,
+                b':' if end - at == 1 || kinds == HEX || bytes.get(end + 1) == Some(&b'/') => None,
+                _ => Some(is_constant(&bytes[at..end], kinds)),
+            }
         }
-        if CLASS[usize::from(next)] == SPACE {
-            return Some(Piece {
-                start: at,
-                end,
-                masked: is_constant(&bytes[at..end], kinds),
-            });
-        }
+        DIGIT if kinds == DIGIT => match next {
+            b':' | b'@' | b'%' | b'/' => None,
+            b' ' if matches!(bytes.get(end + 1), Some(b'B' | b'k' | b'K' | b'M' | b'G' | b'T' | b'P')) => None,
+            _ => Some(true),
+        },
+        _ => None,
+    };
+    match masked {
+        Some(masked) => Some(Piece { start: at, end, masked }),
+        None => trimmed(bytes, at, end, kinds),
     }
-    trimmed(bytes, at, end)
 }
 
-/// The same for a run with digits or inner punctuation, or with punctuation after it.
-fn trimmed(bytes: &[u8], at: usize, end: usize) -> Option<Piece> {
+/// The same for a run with inner punctuation, or with letters and digits, or with punctuation after it.
+fn trimmed(bytes: &[u8], at: usize, end: usize, kinds: u8) -> Option<Piece> {
     let mut start = at;
     while start < end
         && CLASS[usize::from(bytes[start])] == INNER
@@ -83,14 +93,21 @@ fn trimmed(bytes: &[u8], at: usize, end: usize) -> Option<Piece> {
     let run = end;
     let mut end = end;
     // Padding by dots (`enabled.....1`) separates like a blank.
-    if let Some(dots) = bytes[start..end].windows(2).position(|pair| pair == b"..") {
+    if kinds & INNER != 0
+        && let Some(dots) = bytes[start..end].windows(2).position(|pair| pair == b"..")
+    {
         end = start + dots;
     }
     while matches!(bytes[end - 1], b'.' | b'-' | b'+') && end - 1 > start {
         end -= 1;
     }
     let token = &bytes[start..end];
-    let kinds = token.iter().fold(0, |kinds, &byte| kinds | CLASS[usize::from(byte)]);
+    // Nothing but inner punctuation was cut off.
+    let kinds = if kinds & INNER == 0 || start == at && end == run {
+        kinds
+    } else {
+        token.iter().fold(0, |kinds, &byte| kinds | CLASS[usize::from(byte)])
+    };
     if end == run
         && let Some(end) = syntax(bytes, start, end, kinds)
     {
@@ -102,6 +119,8 @@ fn trimmed(bytes: &[u8], at: usize, end: usize) -> Option<Piece> {
     }
     // A number after a name (`core.2275`) is the variable part of the two.
     if kinds & DIGIT != 0
+        && kinds & INNER != 0
+        && token[token.len() - 1].is_ascii_digit()
         && let Some(dot) = token.iter().rposition(|&byte| byte == b'.')
         && dot > 0
         && token[dot + 1..].iter().all(u8::is_ascii_digit)
