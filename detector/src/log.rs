@@ -7,7 +7,8 @@ mod template;
 mod token;
 mod words;
 
-pub(crate) use session::{ALL_STEPS, Ended, Sessions};
+pub use session::SessionEvidence;
+pub(crate) use session::{ALL_EVENTS, ALL_PROFILES, ALL_STEPS, Ended, Sessions};
 pub(crate) use stream::{Stream, TemplateStats};
 pub(crate) use template::{Match, TemplateIndex, Templates};
 pub(crate) use words::{errors, worst};

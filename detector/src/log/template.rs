@@ -34,6 +34,9 @@ pub(crate) struct Templates {
     free: Vec<u32>,
     /// The key of every template, in the order in which they were last seen.
     recency: Recency,
+    /// Identities that are no longer in use, each with the older one that took its place, since they were last asked for.
+    #[serde(skip)]
+    absorbed: Vec<(u64, u64)>,
     #[serde(skip)]
     index: Index,
     #[serde(skip)]
@@ -150,6 +153,11 @@ impl Templates {
         self.template(index.0).map_or(0, |t| t.count)
     }
 
+    /// The identities that messages have lost since this was asked last, each with the one that they have now.
+    pub(crate) fn take_absorbed(&mut self) -> Vec<(u64, u64)> {
+        std::mem::take(&mut self.absorbed)
+    }
+
     /// How many templates there are.
     pub(crate) fn len(&self) -> usize {
         self.recency.len()
@@ -238,6 +246,14 @@ impl Templates {
             };
             template.count = template.count.saturating_add(absorbed.count);
             template.open |= absorbed.open;
+            let (younger, older) = if absorbed.born < template.born {
+                (template.id, absorbed.id)
+            } else {
+                (absorbed.id, template.id)
+            };
+            if younger != older {
+                self.absorbed.push((younger, older));
+            }
             if absorbed.born < template.born {
                 (template.id, template.born) = (absorbed.id, absorbed.born);
                 slot = other;
