@@ -15,6 +15,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::config::Learning;
 use crate::event::Timestamp;
 use crate::keys::KeyHasher;
+use crate::number::Bounded;
 use crate::series::{MAX_LABEL_BYTES, WRONG_CLOCK};
 pub use evidence::SessionEvidence;
 use normal::Normal;
@@ -36,6 +37,8 @@ type Table<T> = LruCache<u64, T, BuildHasherDefault<KeyHasher>>;
 struct Session {
     name: String,
     last_time: Timestamp,
+    /// The longest time between two of its lines, in seconds.
+    longest_gap: f64,
     lines: u64,
     /// Events, which are identities of templates, in the order in which they came first, and how often each came.
     counts: Vec<(u64, u32)>,
@@ -58,8 +61,6 @@ pub(crate) struct Ended {
 
 /// A session is over when nothing came for so long, in seconds.
 const TIMEOUT: f64 = 300.0;
-/// One that had a line less than so long ago is not over when it has to give way, in seconds.
-const LIVELY: f64 = 10.0;
 /// Different events and steps that are kept of one session.
 const MOST_EVENTS: usize = 64;
 const MOST_STEPS: usize = 128;
@@ -89,6 +90,7 @@ impl Sessions {
         let key = xxh3_64(name.as_bytes());
         if let Some(session) = self.open.get_mut(&key) {
             session.line(template);
+            session.longest_gap = now.seconds_since(session.last_time).at_least(session.longest_gap);
             session.last_time = session.last_time.max(now);
             return None;
         }
@@ -103,6 +105,7 @@ impl Sessions {
                 .unwrap_or(name)
                 .to_owned(),
             last_time: now,
+            longest_gap: 0.0,
             lines: 0,
             counts: Vec::new(),
             steps: Vec::new(),
@@ -111,7 +114,7 @@ impl Sessions {
         session.line(template);
         self.open.put(key, session);
         let (_, session) = evicted?;
-        let unfinished = (0.0..LIVELY).contains(&now.seconds_since(session.last_time));
+        let unfinished = self.normal.may_go_on(now.seconds_since(session.last_time));
         Some(self.end(session, unfinished, learning))
     }
 
@@ -128,8 +131,10 @@ impl Sessions {
 
     /// Ends the session that was quiet for longest, as far as it has come.
     pub(crate) fn finish(&mut self, learning: Learning) -> Option<Ended> {
+        let now = self.open.peek_mru()?.1.last_time;
         let (_, session) = self.open.pop_lru()?;
-        Some(self.end(session, true, learning))
+        let unfinished = self.normal.may_go_on(now.seconds_since(session.last_time));
+        Some(self.end(session, unfinished, learning))
     }
 
     /// A template was found to be the same as an older one: what was known of it is known of that one.

@@ -3,15 +3,14 @@
 //! A session is described by what has to be changed in the normal session that it is most like: events that are added
 //! or missing, counts of another order of magnitude, and steps from one event to the next that were never seen. Each
 //! change costs decades of probability: at least one, and more where hardly a session has that event that often. What
-//! never was in `n` sessions costs `log10(2n)`, and changes add up. That count vectors, new events and steps (bigrams)
-//! together are hard to beat on logs is the finding of Landauer, Skopik and Wurzenberger (FSE 2024); steps of system
-//! events are those of Forrest et al. (1996).
+//! never was in `n` sessions costs `log10(2n)`. The greatest cost counts in full; what else has changed may have the same
+//! cause (a branch that is taken, an end that comes early) and adds the least. That count vectors, new events and steps
+//! (bigrams) together are hard to beat on logs is the finding of Landauer, Skopik and Wurzenberger (FSE 2024); steps of
+//! system events are those of Forrest et al. (1996).
 //!
-//! What such a distance is worth is measured, as for any other model, by how far from the others normal sessions were:
-//! - A session that was strange when it came is so only as long as nothing like it comes again. The strangest ones are
-//!   kept, and compared with what came later (leaving one out).
-//! - Something new is the less likely the more sessions were seen: in an urn after Hoppe (1984) and Ewens (1972), the
-//!   chance falls as `1/n`. What the first sessions brought is therefore counted against what was to be expected then.
+//! What such a distance is worth is measured, as for any other model, by how far from the others normal sessions were. A
+//! session that was strange when it came is so only as long as nothing like it comes again: the strangest ones are kept,
+//! and compared with what came later, so that what is counted is the chance that the next one is like none (Good 1953).
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
@@ -22,7 +21,7 @@ use super::{END, OTHER, START, Session, Table, in_order, table};
 use crate::config::Learning;
 use crate::event::Timestamp;
 use crate::number::Bounded;
-use crate::threshold::{PRIOR_EVENTS, Tail};
+use crate::threshold::Tail;
 use crate::verdict::Fingerprint;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -37,8 +36,11 @@ pub(super) struct Normal {
     tail: Tail,
     /// The sessions that were farthest from all others, and still are.
     exceptions: Vec<Exception>,
-    /// The share of sessions that were anomalous lately.
+    /// The share of sessions that were anomalous lately, and of those that were also unlike every other one.
     strange: f64,
+    unlike: f64,
+    /// Sessions by their longest pause: below 1 s, below 2 s, below 4 s and so on.
+    pauses: [f64; PAUSES],
 }
 
 /// An event, which is a template.
@@ -96,16 +98,24 @@ struct Nearest {
 pub(crate) const ALL_EVENTS: usize = 4_096;
 pub(crate) const ALL_PROFILES: usize = 1_024;
 pub(crate) const ALL_STEPS: usize = 65_536;
+/// The last of them is beyond the time after which a session is over.
+const PAUSES: usize = 10;
+/// Sessions with longer pauses than that in which a session is taken to go on.
+const LONGER: f64 = 0.05;
 const MOST_EXCEPTIONS: usize = 32;
 /// Of the text of an event, so many bytes are kept.
 const MOST_TEXT: usize = 160;
 /// So much of what is strange is told of a session.
 const MOST_EVIDENCE: usize = 8;
 
-/// One normal session in so many may be called anomalous: sessions are counted, not timed.
-const FALSE_ALARM: f64 = 1_000.0;
+/// One normal session in 1,000 may be called anomalous: sessions are counted, not timed. Surprise is known to about an
+/// eighth of a decade, the grain in which it is measured, and what is so near to it is anomalous.
+const THRESHOLD: f64 = 3.0 - 0.125;
 /// Of fewer sessions than these, none is told from the others.
 const FIRST_SESSIONS: f64 = 20.0;
+/// What is assumed of distances weighs as much as so many sessions: one or two strange ones in a short history, which may
+/// hold anomalies, are no proof that such are normal.
+const ASSUMED: f32 = 5_000.0;
 /// What any change costs at least, in decades. A step that is new costs half of it: what is out of its place makes one
 /// into it and one out of it.
 const CHANGE: f64 = 1.0;
@@ -116,7 +126,11 @@ const KNOWN: f64 = 0.99;
 /// unusual becomes normal when it comes ten times, something that is very much so does not.
 const SUSPECT: f64 = 0.1;
 /// The share of anomalous sessions is that of about so many.
-const LATELY: f64 = 50.0;
+const LATELY: f64 = 100.0;
+/// What more than this share of sessions do is normal, and so it is to be unlike every other session where more than that
+/// share is.
+const MOST: f64 = 0.5;
+const MANY: f64 = 0.05;
 /// What came so often, for so many seconds, is normal however strange it was: nobody has minded it for a week.
 const OFTEN: u32 = 20;
 const LONG: f64 = 7.0 * 86_400.0;
@@ -130,11 +144,28 @@ impl Normal {
             events: table(Vec::new()),
             profiles: table(Vec::new()),
             steps: table(Vec::new()),
-            // Changes that come together may have one cause: their sum is no more than it claims.
-            tail: Tail::new(1.0, PRIOR_EVENTS),
+            // A decade of cost is never worth more than a decade of surprise.
+            tail: Tail::new(1.0, ASSUMED),
             exceptions: Vec::new(),
             strange: 0.0,
+            unlike: 0.0,
+            pauses: [0.0; PAUSES],
         }
+    }
+
+    /// Whether a session that has been quiet for so many seconds may go on, as far as the pauses of others tell.
+    pub(super) fn may_go_on(&self, quiet: f64) -> bool {
+        let mut longer = self.pauses.iter().sum::<f64>();
+        let most = LONGER * longer;
+        let mut pause = 1.0;
+        for sessions in self.pauses {
+            longer -= sessions;
+            if longer <= most {
+                break;
+            }
+            pause *= 2.0;
+        }
+        quiet < pause
     }
 
     /// Remembers what an event is called.
@@ -161,7 +192,7 @@ impl Normal {
     pub(super) fn judge(&mut self, session: &Session, unfinished: bool, learning: Learning) -> Judged {
         let profile = Profile::new(&session.counts);
         let steps = steps(session, unfinished);
-        let nearest = self.nearest(&profile, unfinished);
+        let nearest = self.nearest(&profile, unfinished, KNOWN);
         let new = steps.iter().filter(|step| self.is_new(step)).collect::<Vec<_>>();
         let nominal = nominal(nearest.distance, new.len() as u32);
         let surprise = if self.sessions < FIRST_SESSIONS || nominal == 0.0 {
@@ -169,7 +200,7 @@ impl Normal {
         } else {
             self.calibrated().surprise(nominal)
         };
-        let excess = surprise - libm::log10(FALSE_ALARM);
+        let excess = surprise - THRESHOLD;
         let anomalous = excess >= 0.0;
         let judged = Judged {
             surprise,
@@ -183,11 +214,17 @@ impl Normal {
         if unfinished || learning == Learning::Frozen {
             return judged;
         }
+        let pause = (self.pauses.iter_mut().enumerate())
+            .find(|(place, _)| session.longest_gap < f64::from(1u32 << place) || *place == PAUSES - 1);
+        if let Some((_, sessions)) = pause {
+            *sessions += 1.0;
+        }
+        let unlike = anomalous && self.nearest(&profile, false, 0.0).distance >= THRESHOLD;
         self.strange += (f64::from(u8::from(anomalous)) - self.strange) / LATELY;
+        self.unlike += (f64::from(u8::from(unlike)) - self.unlike) / LATELY;
         let key = profile.key();
         let weight = match learning {
-            // What most sessions do is normal, whatever they did before.
-            Learning::Guarded if anomalous && self.strange < 0.5 && !self.is_old(key, session.last_time) => {
+            Learning::Guarded if anomalous && !self.is_usual(key, session.last_time) => {
                 SUSPECT * libm::pow(10.0, -excess)
             }
             _ => 1.0,
@@ -271,9 +308,10 @@ impl Normal {
         true
     }
 
-    fn nearest(&self, profile: &Profile, unfinished: bool) -> Nearest {
+    /// The nearest of the profiles that sessions of at least this weight had.
+    fn nearest(&self, profile: &Profile, unfinished: bool, weight: f64) -> Nearest {
         let key = profile.key();
-        if self.profiles.peek(&key).is_some_and(Known::is_known) {
+        if self.profiles.peek(&key).is_some_and(|known| known.weight >= weight) {
             return Nearest {
                 distance: 0.0,
                 key: Some(key),
@@ -284,7 +322,7 @@ impl Normal {
             key: None,
         };
         for (key, known) in &self.profiles {
-            if known.is_known() {
+            if known.weight >= weight {
                 let distance = self.distance(profile, &known.profile, unfinished, nearest.distance);
                 if distance < nearest.distance {
                     nearest = Nearest {
@@ -302,14 +340,21 @@ impl Normal {
 
     /// What it costs to make one profile of another one, as far as it is less than `most`.
     fn distance(&self, profile: &Profile, other: &Profile, unfinished: bool, most: f64) -> f64 {
-        let mut distance = 0.0;
+        let (mut greatest, mut others) = (0.0, 0.0);
         for difference in profile.differences(other) {
-            distance += self.cost(&difference, unfinished);
-            if distance >= most {
+            let cost = self.cost(&difference, unfinished);
+            if cost == 0.0 {
+                continue;
+            }
+            if greatest > 0.0 {
+                others += CHANGE;
+            }
+            greatest = cost.at_least(greatest);
+            if greatest + others >= most {
                 break;
             }
         }
-        distance
+        greatest + others
     }
 
     fn cost(&self, difference: &Difference, unfinished: bool) -> f64 {
@@ -344,10 +389,12 @@ impl Normal {
         known(step.from) && known(step.to) && self.steps.peek(&step.key).is_none_or(|step| step.weight < KNOWN)
     }
 
-    fn is_old(&self, key: u64, now: Timestamp) -> bool {
-        self.profiles
+    /// Whether what looks anomalous is how sessions are: most of them, or each in its own way, or for long.
+    fn is_usual(&self, key: u64, now: Timestamp) -> bool {
+        let long = self.profiles
             .peek(&key)
-            .is_some_and(|known| known.seen >= OFTEN && now.seconds_since(known.since) >= LONG)
+            .is_some_and(|known| known.seen >= OFTEN && now.seconds_since(known.since) >= LONG);
+        long || self.strange > MOST || self.unlike > MANY
     }
 
     /// How far normal sessions are from the others.
@@ -437,10 +484,6 @@ impl Normal {
     }
 
     fn calibrate(&mut self, exception: Option<Exception>, weight: f64) {
-        // In place of each session there are as many as would now bring something new as often as it was to be expected
-        // to do.
-        let seen = self.sessions.at_most(MEMORY);
-        self.tail.learn(0.0, weight * libm::log(1.0 + seen));
         if self.sessions > MEMORY {
             self.exceptions
                 .iter_mut()
@@ -527,12 +570,6 @@ impl Normal {
     }
 }
 
-impl Known {
-    fn is_known(&self) -> bool {
-        self.weight >= KNOWN
-    }
-}
-
 impl Exception {
     fn nominal(&self) -> f64 {
         nominal(self.distance, self.new_steps)
@@ -599,6 +636,8 @@ struct State {
     tail: Tail,
     exceptions: Vec<Exception>,
     strange: f64,
+    unlike: f64,
+    pauses: [f64; PAUSES],
 }
 
 impl From<Normal> for State {
@@ -611,6 +650,8 @@ impl From<Normal> for State {
             tail: normal.tail,
             exceptions: normal.exceptions,
             strange: normal.strange,
+            unlike: normal.unlike,
+            pauses: normal.pauses,
         }
     }
 }
@@ -625,6 +666,8 @@ impl From<State> for Normal {
             tail: state.tail,
             exceptions: state.exceptions,
             strange: state.strange,
+            unlike: state.unlike,
+            pauses: state.pauses,
         }
     }
 }
