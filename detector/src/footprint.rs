@@ -28,7 +28,7 @@ const UPSTREAM: (u64, u64) = (17_000, 4_500);
 // Nearly all of it is paths that exist, of which a site remembers up to 4,096.
 const SITE: (u64, u64) = (250_000, 3_000);
 const ANSWER: (u64, u64) = (40, 24);
-const SESSION: (u64, u64) = (2_000, 300);
+const SESSION: (u64, u64) = (2_200, 400);
 const EVENT: (u64, u64) = (700, 300);
 const PROFILE: (u64, u64) = (1_400, 400);
 const STEP: (u64, u64) = (120, 120);

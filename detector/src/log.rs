@@ -8,7 +8,7 @@ mod token;
 mod words;
 
 pub use session::SessionEvidence;
-pub(crate) use session::{ALL_EVENTS, ALL_PROFILES, ALL_STEPS, Ended, Sessions};
+pub(crate) use session::{ALL_EVENTS, ALL_PROFILES, ALL_STEPS, Ended, Origin, Sessions, session_in};
 pub(crate) use stream::{Stream, TemplateStats};
 pub(crate) use template::{Match, TemplateIndex, Templates};
 pub(crate) use words::{errors, worst};

@@ -6,7 +6,7 @@ use crate::episode::Strange;
 use crate::event::{Finite, LogRecord, Sample, Value};
 use crate::feature;
 use crate::limit;
-use crate::log::{Ended, Match, Stream, TemplateStats};
+use crate::log::{Ended, Match, Origin, Stream, TemplateStats, session_in};
 use crate::number::Bounded;
 use crate::series::{Model, Of, Series};
 use crate::verdict::{Fingerprint, Verdict};
@@ -151,7 +151,11 @@ impl Detector {
         }
         stream.count(record.time, level);
         core.after(&rules, key, &step, record.time, evicted, out);
-        if let Some(session) = record.session
+        let session = match record.session {
+            Some(given) => Some((given, Origin::Given)),
+            None => session_in(record.message).map(|found| (found, Origin::Found)),
+        };
+        if let Some(session) = session
             && let Some(ended) = {
                 let text = found.map_or(record.message, |found| self.core.templates.text(found.index));
                 let learning = rules.of_sessions();

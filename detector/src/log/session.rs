@@ -1,6 +1,7 @@
 //! Sessions: the lines of one request, block or trace, judged together when the session has ended.
 
 mod evidence;
+mod found;
 mod normal;
 mod profile;
 #[cfg(test)]
@@ -18,6 +19,7 @@ use crate::keys::KeyHasher;
 use crate::number::Bounded;
 use crate::series::{MAX_LABEL_BYTES, WRONG_CLOCK};
 pub use evidence::SessionEvidence;
+pub(crate) use found::session_in;
 use normal::Normal;
 pub(crate) use normal::{ALL_EVENTS, ALL_PROFILES, ALL_STEPS};
 
@@ -25,8 +27,19 @@ pub(crate) use normal::{ALL_EVENTS, ALL_PROFILES, ALL_STEPS};
 #[derive(Debug)]
 pub(crate) struct Sessions {
     open: Table<Session>,
+    /// Those found in texts that have ended: what comes late belongs to nothing.
+    ended: Table<()>,
     normal: Normal,
     max: usize,
+}
+
+/// Where the name of a session is from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) enum Origin {
+    /// A field of the record.
+    Given,
+    /// The text: whether several lines share it has to be seen.
+    Found,
 }
 
 /// A table that is walked in the order of use.
@@ -36,6 +49,7 @@ type Table<T> = LruCache<u64, T, BuildHasherDefault<KeyHasher>>;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Session {
     name: String,
+    origin: Origin,
     last_time: Timestamp,
     /// The longest time between two of its lines, in seconds.
     longest_gap: f64,
@@ -72,7 +86,8 @@ const END: u8 = u8::MAX;
 impl Sessions {
     pub(crate) fn new(max: usize) -> Self {
         Sessions {
-            open: LruCache::unbounded_with_hasher(BuildHasherDefault::default()),
+            open: table(Vec::new()),
+            ended: table(Vec::new()),
             normal: Normal::new(),
             max,
         }
@@ -81,7 +96,7 @@ impl Sessions {
     /// A line of a session, of this template. Where there are too many, the session that was quiet for longest ends.
     pub(crate) fn observe(
         &mut self,
-        name: &str,
+        (name, origin): (&str, Origin),
         (template, text): (u64, &str),
         now: Timestamp,
         learning: Learning,
@@ -94,6 +109,9 @@ impl Sessions {
             session.last_time = session.last_time.max(now);
             return None;
         }
+        if origin == Origin::Found && self.ended.contains(&key) {
+            return None;
+        }
         let evicted = if self.open.len() >= self.max {
             self.open.pop_lru()
         } else {
@@ -104,6 +122,7 @@ impl Sessions {
                 .get(..name.floor_char_boundary(MAX_LABEL_BYTES))
                 .unwrap_or(name)
                 .to_owned(),
+            origin,
             last_time: now,
             longest_gap: 0.0,
             lines: 0,
@@ -113,28 +132,36 @@ impl Sessions {
         };
         session.line(template);
         self.open.put(key, session);
-        let (_, session) = evicted?;
+        let (key, session) = evicted?;
         let unfinished = self.normal.may_go_on(now.seconds_since(session.last_time));
-        Some(self.end(session, unfinished, learning))
+        self.end(key, session, unfinished, learning)
     }
 
     /// A session that has timed out by `now`, if there is one.
     pub(crate) fn expire(&mut self, now: Timestamp, learning: Learning) -> Option<Ended> {
-        let (_, oldest) = self.open.peek_lru()?;
-        let quiet = now.seconds_since(oldest.last_time);
-        if (-WRONG_CLOCK..TIMEOUT).contains(&quiet) {
-            return None;
+        loop {
+            let (_, oldest) = self.open.peek_lru()?;
+            let quiet = now.seconds_since(oldest.last_time);
+            if (-WRONG_CLOCK..TIMEOUT).contains(&quiet) {
+                return None;
+            }
+            let (key, session) = self.open.pop_lru()?;
+            if let Some(ended) = self.end(key, session, false, learning) {
+                return Some(ended);
+            }
         }
-        let (_, session) = self.open.pop_lru()?;
-        Some(self.end(session, false, learning))
     }
 
     /// Ends the session that was quiet for longest, as far as it has come.
     pub(crate) fn finish(&mut self, learning: Learning) -> Option<Ended> {
-        let now = self.open.peek_mru()?.1.last_time;
-        let (_, session) = self.open.pop_lru()?;
-        let unfinished = self.normal.may_go_on(now.seconds_since(session.last_time));
-        Some(self.end(session, unfinished, learning))
+        loop {
+            let now = self.open.peek_mru()?.1.last_time;
+            let (key, session) = self.open.pop_lru()?;
+            let unfinished = self.normal.may_go_on(now.seconds_since(session.last_time));
+            if let Some(ended) = self.end(key, session, unfinished, learning) {
+                return Some(ended);
+            }
+        }
     }
 
     /// A template was found to be the same as an older one: what was known of it is known of that one.
@@ -146,16 +173,26 @@ impl Sessions {
         }
     }
 
-    fn end(&mut self, session: Session, unfinished: bool, learning: Learning) -> Ended {
+    /// Nothing is said of a line that turned out to be alone.
+    fn end(&mut self, key: u64, session: Session, unfinished: bool, learning: Learning) -> Option<Ended> {
+        if session.origin == Origin::Found {
+            if session.lines < 2 {
+                return None;
+            }
+            if self.ended.len() >= self.max {
+                self.ended.pop_lru();
+            }
+            self.ended.put(key, ());
+        }
         let judged = self.normal.judge(&session, unfinished, learning);
-        Ended {
+        Some(Ended {
             name: session.name,
             lines: session.lines,
             unfinished,
             surprise: judged.surprise,
             anomalous: judged.anomalous,
             evidence: judged.evidence,
-        }
+        })
     }
 }
 
@@ -227,6 +264,7 @@ impl Session {
 #[derive(Serialize, Deserialize)]
 struct State {
     open: Vec<(u64, Session)>,
+    ended: Vec<(u64, ())>,
     normal: Normal,
     max: u64,
 }
@@ -235,6 +273,7 @@ impl Serialize for Sessions {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         State {
             open: in_order(&self.open),
+            ended: in_order(&self.ended),
             normal: self.normal.clone(),
             max: self.max as u64,
         }
@@ -247,6 +286,7 @@ impl<'de> Deserialize<'de> for Sessions {
         let state = State::deserialize(deserializer)?;
         Ok(Sessions {
             open: table(state.open),
+            ended: table(state.ended),
             normal: state.normal,
             max: state.max as usize,
         })

@@ -130,7 +130,7 @@ const LATELY: f64 = 100.0;
 /// What more than this share of sessions do is normal, and so it is to be unlike every other session where more than that
 /// share is.
 const MOST: f64 = 0.5;
-const MANY: f64 = 0.05;
+const MANY: f64 = 0.2;
 /// What came so often, for so many seconds, is normal however strange it was: nobody has minded it for a week.
 const OFTEN: u32 = 20;
 const LONG: f64 = 7.0 * 86_400.0;
@@ -194,7 +194,7 @@ impl Normal {
         let steps = steps(session, unfinished);
         let nearest = self.nearest(&profile, unfinished, KNOWN);
         let new = steps.iter().filter(|step| self.is_new(step)).collect::<Vec<_>>();
-        let nominal = nominal(nearest.distance, new.len() as u32);
+        let nominal = strangeness(nearest.distance, new.len());
         let surprise = if self.sessions < FIRST_SESSIONS || nominal == 0.0 {
             0.0
         } else {
@@ -219,12 +219,15 @@ impl Normal {
         if let Some((_, sessions)) = pause {
             *sessions += 1.0;
         }
-        let unlike = anomalous && self.nearest(&profile, false, 0.0).distance >= THRESHOLD;
+        let unlike = anomalous && {
+            let never = new.iter().filter(|step| !self.steps.contains(&step.key)).count();
+            strangeness(self.nearest(&profile, false, 0.0).distance, never) >= THRESHOLD
+        };
         self.strange += (f64::from(u8::from(anomalous)) - self.strange) / LATELY;
         self.unlike += (f64::from(u8::from(unlike)) - self.unlike) / LATELY;
         let key = profile.key();
         let weight = match learning {
-            Learning::Guarded if anomalous && !self.is_usual(key, session.last_time) => {
+            Learning::Guarded if anomalous && !self.is_usual(key, session.last_time, unlike) => {
                 SUSPECT * libm::pow(10.0, -excess)
             }
             _ => 1.0,
@@ -306,6 +309,19 @@ impl Normal {
             exception.profile.merge(younger, older);
         }
         true
+    }
+
+    #[cfg(test)]
+    /// How many events, profiles, steps and exceptions are kept.
+    pub(super) fn sizes(&self) -> (usize, usize, usize, usize) {
+        let Normal {
+            events,
+            profiles,
+            steps,
+            exceptions,
+            ..
+        } = self;
+        (events.len(), profiles.len(), steps.len(), exceptions.len())
     }
 
     /// The nearest of the profiles that sessions of at least this weight had.
@@ -390,11 +406,12 @@ impl Normal {
     }
 
     /// Whether what looks anomalous is how sessions are: most of them, or each in its own way, or for long.
-    fn is_usual(&self, key: u64, now: Timestamp) -> bool {
-        let long = self.profiles
+    fn is_usual(&self, key: u64, now: Timestamp, unlike: bool) -> bool {
+        let long = self
+            .profiles
             .peek(&key)
             .is_some_and(|known| known.seen >= OFTEN && now.seconds_since(known.since) >= LONG);
-        long || self.strange > MOST || self.unlike > MANY
+        long || self.strange > MOST || unlike && self.unlike > MANY
     }
 
     /// How far normal sessions are from the others.
@@ -572,7 +589,7 @@ impl Normal {
 
 impl Exception {
     fn nominal(&self) -> f64 {
-        nominal(self.distance, self.new_steps)
+        strangeness(self.distance, self.new_steps as usize)
     }
 }
 
@@ -594,8 +611,11 @@ struct Taken {
     to: Option<u64>,
 }
 
-fn nominal(distance: f64, new_steps: u32) -> f64 {
-    distance + NEW_STEP * f64::from(new_steps)
+/// What changes claim together, in decades. Beyond five decades more is hardly stranger, and nothing claims more than nine:
+/// as far as it can be measured how often that is reached.
+fn strangeness(distance: f64, new_steps: usize) -> f64 {
+    let sum = distance + NEW_STEP * new_steps as f64;
+    if sum <= 5.0 { sum } else { 9.0 - 20.0 / sum }
 }
 
 /// The steps of a session, with that to its end, as far as they are told apart.
