@@ -148,13 +148,16 @@ impl Said {
                     session,
                     surprise,
                     anomalous,
+                    lines,
+                    unfinished,
+                    evidence,
                 } => {
                     assert!(
                         surprise.is_finite() && surprise.is_sign_positive(),
                         "{session}: {surprise:?}"
                     );
-                    self.out
-                        .extend_from_slice(format!("{session} {surprise:?} {anomalous}").as_bytes());
+                    let said = format!("{session} {surprise:?} {anomalous} {lines} {unfinished} {evidence:?}");
+                    self.out.extend_from_slice(said.as_bytes());
                 }
             }
             self.out.push(b'\n');

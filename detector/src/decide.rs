@@ -56,6 +56,11 @@ impl Rules {
         !self.scoring || self.learning != Learning::Frozen
     }
 
+    /// How sessions are learned from: those of history are taken as they are.
+    pub(crate) fn of_sessions(&self) -> Learning {
+        if self.scoring { self.learning } else { Learning::Open }
+    }
+
     /// Decides on one event of a series, and reports the episode that ends or begins with it.
     pub(crate) fn decide(
         &self,

@@ -13,7 +13,7 @@ use crate::episode::Strange;
 use crate::event::{Event, Request, Sample, Timestamp};
 use crate::feature;
 use crate::limit;
-use crate::log::{Parameter, Sessions, TemplateIndex, TemplateStats, Templates, Watches};
+use crate::log::{Parameter, SessionEvidence, Sessions, TemplateIndex, TemplateStats, Templates, Watches};
 use crate::metric::{Beside, Row, is_counter};
 use crate::near::{NEAR_BUDGET, NearMisses};
 use crate::number::Bounded;
@@ -84,6 +84,12 @@ pub enum Report {
         surprise: f64,
         /// Whether fewer than one in 1,000 normal sessions look at least this strange.
         anomalous: bool,
+        /// Lines of the session.
+        lines: u64,
+        /// Whether it may not have ended, since the input did or it had to give way: what it lacks is then no evidence.
+        unfinished: bool,
+        /// Of what is anomalous, what sets it apart, the strangest first: at most eight things.
+        evidence: Vec<SessionEvidence>,
     },
 }
 
@@ -198,8 +204,8 @@ impl Detector {
     pub fn close(&mut self, out: &mut Vec<Report>) {
         let rules = self.rules();
         self.core.close(&rules, out);
-        while let Some(ended) = self.core.sessions.finish() {
-            self.session(&ended, out);
+        while let Some(ended) = self.core.sessions.finish(rules.of_sessions()) {
+            self.session(ended, out);
         }
     }
 
@@ -451,10 +457,10 @@ impl Detector {
         }
         self.core.minute = minute;
         self.in_traffic(out, |traffic, context, out| traffic.advance(now, false, context, out));
-        while let Some(ended) = self.core.sessions.expire(now) {
-            self.session(&ended, out);
-        }
         let rules = self.rules();
+        while let Some(ended) = self.core.sessions.expire(now, rules.of_sessions()) {
+            self.session(ended, out);
+        }
         self.core.silence(&rules, now, out);
         self.core.end_episodes(&rules, now, out);
         self.core.near.end(&rules, now, out);

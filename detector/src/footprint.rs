@@ -28,8 +28,10 @@ const UPSTREAM: (u64, u64) = (17_000, 4_500);
 // Nearly all of it is paths that exist, of which a site remembers up to 4,096.
 const SITE: (u64, u64) = (250_000, 3_000);
 const ANSWER: (u64, u64) = (40, 24);
-const SESSION: (u64, u64) = (2_000, 300);
-const STEP: (u64, u64) = (100, 100);
+const SESSION: (u64, u64) = (2_200, 400);
+const EVENT: (u64, u64) = (700, 300);
+const PROFILE: (u64, u64) = (1_400, 400);
+const STEP: (u64, u64) = (120, 120);
 const LIMIT: (u64, u64) = (1_000, 100);
 // Labels and an explanation, which a series has as well.
 const NEAR: (u64, u64) = (22_000, 2_000);
@@ -62,6 +64,8 @@ pub fn footprint(config: &Config) -> Vec<Part> {
         ),
         part("open sessions", crate::detector::MOST_SESSIONS as u64, SESSION),
         part("answers of people", crate::detector::MOST_FEEDBACK as u64, ANSWER),
+        part("events of sessions", crate::log::ALL_EVENTS as u64, EVENT),
+        part("profiles of sessions", crate::log::ALL_PROFILES as u64, PROFILE),
         part("steps of sessions", crate::log::ALL_STEPS as u64, STEP),
     ];
     if !config.rules.is_empty() {

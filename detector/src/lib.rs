@@ -33,7 +33,7 @@ pub use detector::{Detector, Report, Status};
 pub use event::{Event, Finite, Label, Level, LogRecord, Request, Sample, Subject, Timestamp, Value};
 pub use footprint::{Part, footprint};
 pub use limit::HardLimits;
-pub use log::{Mined, Miner, Parameter, ParameterValue};
+pub use log::{Mined, Miner, Parameter, ParameterValue, SessionEvidence};
 pub use near::NEAR_BUDGET;
 pub use plain::in_plain_words;
 pub use scorer::{

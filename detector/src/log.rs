@@ -11,9 +11,10 @@ mod words;
 
 pub use miner::{Mined, Miner};
 pub use parameter::{Parameter, ParameterValue};
+pub use session::SessionEvidence;
 
 pub(crate) use parameter::Watches;
-pub(crate) use session::{ALL_STEPS, Ended, Sessions};
+pub(crate) use session::{ALL_EVENTS, ALL_PROFILES, ALL_STEPS, Ended, Origin, Sessions, session_in};
 pub(crate) use stream::{Stream, TemplateStats};
 pub(crate) use template::{Match, TemplateIndex, Templates};
 pub(crate) use words::{errors, worst};

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::config::{Config, ConfigError, parse};
 use crate::detector::{Detector, Report, Status};
 use crate::event::Timestamp;
+use crate::log::SessionEvidence;
 use crate::snapshot::SnapshotError;
 use crate::verdict::{Anomaly, Fingerprint, Label, State, Verdict, score};
 use crate::wire::{Format, Reader, Row};
@@ -248,6 +249,15 @@ pub struct SessionVerdict {
     pub surprise: f64,
     /// Whether the session is anomalous.
     pub anomaly: bool,
+    /// Lines of the session.
+    #[serde(default)]
+    pub lines: u64,
+    /// Whether the session may not have ended: what it lacks is then no evidence.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub unfinished: bool,
+    /// What sets an anomalous session apart, the strangest first: at most eight things.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub evidence: Vec<SessionEvidence>,
 }
 
 /// The configuration of a host: the detector's part is the same everywhere.
@@ -447,12 +457,18 @@ impl Scorer {
                     session,
                     surprise,
                     anomalous,
+                    lines,
+                    unfinished,
+                    evidence,
                 } => {
                     let line = SessionVerdict {
                         session,
                         score: score(surprise),
                         surprise,
                         anomaly: anomalous,
+                        lines,
+                        unfinished,
+                        evidence,
                     };
                     if matches!(self.emit, Emit::Rows | Emit::All) || anomalous {
                         write(out, &line);

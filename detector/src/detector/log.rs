@@ -6,7 +6,7 @@ use crate::episode::Strange;
 use crate::event::{Finite, LogRecord, Sample, Value};
 use crate::feature;
 use crate::limit;
-use crate::log::{Ended, Match, Stream, TemplateStats};
+use crate::log::{Ended, Match, Origin, Stream, TemplateStats, session_in};
 use crate::number::Bounded;
 use crate::series::{Model, Of, Series};
 use crate::verdict::{Fingerprint, Verdict};
@@ -88,6 +88,9 @@ impl Detector {
             self.core.templates.find(record.message).map(Match::known)
         };
         let template = found.map_or(0, |found| self.core.templates.id(found.index));
+        for (younger, older) in self.core.templates.take_absorbed() {
+            self.core.sessions.merge(younger, older);
+        }
         // The same template in another service's log is another matter.
         let fingerprint = Fingerprint(key ^ template);
         let answers = self.answers(fingerprint);
@@ -171,10 +174,18 @@ impl Detector {
         }
         stream.count(record.time, level);
         core.after(&rules, key, &step, record.time, evicted, out);
-        if let Some(session) = record.session
-            && let Some(ended) = self.core.sessions.observe(session, template, record.time)
+        let session = match record.session {
+            Some(given) => Some((given, Origin::Given)),
+            None => session_in(record.message).map(|found| (found, Origin::Found)),
+        };
+        if let Some(session) = session
+            && let Some(ended) = {
+                let text = found.map_or(record.message, |found| self.core.templates.text(found.index));
+                let learning = rules.of_sessions();
+                (self.core.sessions).observe(session, (template, text), record.time, learning)
+            }
         {
-            self.session(&ended, out);
+            self.session(ended, out);
         }
         Verdict {
             surprise: step.surprise,
@@ -184,12 +195,15 @@ impl Detector {
         }
     }
 
-    pub(super) fn session(&self, ended: &Ended, out: &mut Vec<Report>) {
+    pub(super) fn session(&self, ended: Ended, out: &mut Vec<Report>) {
         if self.scoring {
             out.push(Report::Session {
-                session: ended.name.clone(),
+                session: ended.name,
                 surprise: ended.surprise,
                 anomalous: ended.anomalous,
+                lines: ended.lines,
+                unfinished: ended.unfinished,
+                evidence: ended.evidence,
             });
         }
     }

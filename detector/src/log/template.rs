@@ -38,6 +38,9 @@ pub(crate) struct Templates {
     free: Vec<u32>,
     /// The key of every template, in the order in which they were last seen.
     recency: Recency,
+    /// Identities that are no longer in use, each with the older one that took its place, since they were last asked for.
+    #[serde(skip)]
+    absorbed: Vec<(u64, u64)>,
     #[serde(skip)]
     index: Index,
     #[serde(skip)]
@@ -225,6 +228,11 @@ impl Templates {
         self.template(index.0).map_or(0, |t| t.count)
     }
 
+    /// The identities that messages have lost since this was asked last, each with the one that they have now.
+    pub(crate) fn take_absorbed(&mut self) -> Vec<(u64, u64)> {
+        std::mem::take(&mut self.absorbed)
+    }
+
     /// How many templates there are.
     pub(crate) fn len(&self) -> usize {
         self.recency.len()
@@ -322,7 +330,7 @@ impl Templates {
             let (other, mut absorbed) = variant;
             template.loosen();
             absorbed.loosen();
-            template.absorb(&absorbed, &mut slot, other);
+            self.absorbed.extend(template.absorb(&absorbed, &mut slot, other));
         }
         let hashes = template.hashes.iter().copied();
         let mut covered = self.index.near(template.skeleton, hashes);
@@ -332,7 +340,7 @@ impl Templates {
                 continue;
             }
             if let Some(absorbed) = self.remove(other) {
-                template.absorb(&absorbed, &mut slot, other);
+                self.absorbed.extend(template.absorb(&absorbed, &mut slot, other));
             }
         }
         template.count = template.count.saturating_add(1);
@@ -424,14 +432,18 @@ impl Template {
         self.open |= positions;
     }
 
-    /// Counts the messages of another as its own; the older of the two gives identity and slot.
-    fn absorb(&mut self, other: &Template, slot: &mut u32, slot_of_other: u32) {
+    /// Counts the messages of another as its own; the older of the two gives identity and slot. What identity was given
+    /// up, and for which, where one was.
+    fn absorb(&mut self, other: &Template, slot: &mut u32, slot_of_other: u32) -> Option<(u64, u64)> {
         self.count = self.count.saturating_add(other.count);
         self.open |= other.open;
+        let mut younger = other.id;
         if other.born < self.born {
+            younger = self.id;
             (self.id, self.born) = (other.id, other.born);
             *slot = slot_of_other;
         }
+        (younger != self.id).then_some((younger, self.id))
     }
 
     /// Whether every message of `other` is one of this.

@@ -1,0 +1,693 @@
+//! What normal sessions look like, and how far from it one is.
+//!
+//! A session is described by what has to be changed in the normal session that it is most like: events that are added
+//! or missing, counts of another order of magnitude, and steps from one event to the next that were never seen. Each
+//! change costs decades of probability: at least one, and more where hardly a session has that event that often. What
+//! never was in `n` sessions costs `log10(2n)`. The greatest cost counts in full; what else has changed may have the same
+//! cause (a branch that is taken, an end that comes early) and adds the least. That count vectors, new events and steps
+//! (bigrams) together are hard to beat on logs is the finding of Landauer, Skopik and Wurzenberger (FSE 2024); steps of
+//! system events are those of Forrest et al. (1996).
+//!
+//! What such a distance is worth is measured, as for any other model, by how far from the others normal sessions were. A
+//! session that was strange when it came is so only as long as nothing like it comes again: the strangest ones are kept,
+//! and compared with what came later, so that what is counted is the chance that the next one is like none (Good 1953).
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::evidence::SessionEvidence;
+use super::profile::{Difference, Profile, counts};
+use super::{END, OTHER, START, Session, Table, in_order, table};
+use crate::config::Learning;
+use crate::event::Timestamp;
+use crate::number::Bounded;
+use crate::threshold::Tail;
+use crate::verdict::Fingerprint;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(from = "State", into = "State")]
+pub(super) struct Normal {
+    /// Weight of the sessions seen.
+    sessions: f64,
+    events: Table<Event>,
+    profiles: Table<Known>,
+    steps: Table<Step>,
+    /// How far sessions were from those before, but for the exceptions.
+    tail: Tail,
+    /// The sessions that were farthest from all others, and still are.
+    exceptions: Vec<Exception>,
+    /// The share of sessions that were anomalous lately, and of those that were also unlike every other one.
+    strange: f64,
+    unlike: f64,
+    /// Sessions by their longest pause: below 1 s, below 2 s, below 4 s and so on.
+    pauses: [f64; PAUSES],
+}
+
+/// An event, which is a template.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Event {
+    text: String,
+    /// Weight of the sessions that have it, in all and by the size of its count, from 1 on.
+    weight: f64,
+    sizes: Vec<f64>,
+}
+
+/// A profile that sessions had.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Known {
+    profile: Profile,
+    weight: f64,
+    /// How many sessions had it, whatever they weighed, and since when.
+    seen: u32,
+    since: Timestamp,
+}
+
+/// One event right after another.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Step {
+    from: u64,
+    to: u64,
+    weight: f64,
+}
+
+/// A session that was unlike all before.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Exception {
+    profile: Profile,
+    /// Its steps that were new.
+    steps: Vec<u64>,
+    distance: f64,
+    new_steps: u32,
+    weight: f64,
+}
+
+/// What is said of a session.
+pub(super) struct Judged {
+    pub(super) surprise: f64,
+    pub(super) anomalous: bool,
+    pub(super) evidence: Vec<SessionEvidence>,
+}
+
+/// How far a session is from the normal one that it is most like.
+struct Nearest {
+    distance: f64,
+    /// The key of that one's profile.
+    key: Option<u64>,
+}
+
+pub(crate) const ALL_EVENTS: usize = 4_096;
+pub(crate) const ALL_PROFILES: usize = 1_024;
+pub(crate) const ALL_STEPS: usize = 65_536;
+/// The last of them is beyond the time after which a session is over.
+const PAUSES: usize = 10;
+/// Sessions with longer pauses than that in which a session is taken to go on.
+const LONGER: f64 = 0.05;
+const MOST_EXCEPTIONS: usize = 32;
+/// Of the text of an event, so many bytes are kept.
+const MOST_TEXT: usize = 160;
+/// So much of what is strange is told of a session.
+const MOST_EVIDENCE: usize = 8;
+
+/// One normal session in 1,000 may be called anomalous: sessions are counted, not timed. Surprise is known to about an
+/// eighth of a decade, the grain in which it is measured, and what is so near to it is anomalous.
+const THRESHOLD: f64 = 3.0 - 0.125;
+/// Of fewer sessions than these, none is told from the others.
+const FIRST_SESSIONS: f64 = 20.0;
+/// What is assumed of distances weighs as much as so many sessions: one or two strange ones in a short history, which may
+/// hold anomalies, are no proof that such are normal.
+const ASSUMED: f32 = 5_000.0;
+/// What any change costs at least, in decades. A step that is new costs half of it: what is out of its place makes one
+/// into it and one out of it.
+const CHANGE: f64 = 1.0;
+const NEW_STEP: f64 = CHANGE / 2.0;
+/// What sessions of this weight had is known. A little less than one, since weights are sums.
+const KNOWN: f64 = 0.99;
+/// What is just anomalous is learned with this weight, and what is more so with less: something that is a little
+/// unusual becomes normal when it comes ten times, something that is very much so does not.
+const SUSPECT: f64 = 0.1;
+/// The share of anomalous sessions is that of about so many.
+const LATELY: f64 = 100.0;
+/// What more than this share of sessions do is normal, and so it is to be unlike every other session where more than that
+/// share is.
+const MOST: f64 = 0.5;
+const MANY: f64 = 0.2;
+/// What came so often, for so many seconds, is normal however strange it was: nobody has minded it for a week.
+const OFTEN: u32 = 20;
+const LONG: f64 = 7.0 * 86_400.0;
+/// Exceptions are forgotten with so many sessions.
+const MEMORY: f64 = 2_000.0;
+
+impl Normal {
+    pub(super) fn new() -> Self {
+        Normal {
+            sessions: 0.0,
+            events: table(Vec::new()),
+            profiles: table(Vec::new()),
+            steps: table(Vec::new()),
+            // A decade of cost is never worth more than a decade of surprise.
+            tail: Tail::new(1.0, ASSUMED),
+            exceptions: Vec::new(),
+            strange: 0.0,
+            unlike: 0.0,
+            pauses: [0.0; PAUSES],
+        }
+    }
+
+    /// Whether a session that has been quiet for so many seconds may go on, as far as the pauses of others tell.
+    pub(super) fn may_go_on(&self, quiet: f64) -> bool {
+        let mut longer = self.pauses.iter().sum::<f64>();
+        let most = LONGER * longer;
+        let mut pause = 1.0;
+        for sessions in self.pauses {
+            longer -= sessions;
+            if longer <= most {
+                break;
+            }
+            pause *= 2.0;
+        }
+        quiet < pause
+    }
+
+    /// Remembers what an event is called.
+    pub(super) fn name(&mut self, event: u64, text: &str) {
+        if self.events.get(&event).is_some() {
+            return;
+        }
+        if self.events.len() >= ALL_EVENTS {
+            self.events.pop_lru();
+        }
+        let text = text.get(..text.floor_char_boundary(MOST_TEXT)).unwrap_or(text);
+        self.events.put(
+            event,
+            Event {
+                text: text.to_owned(),
+                weight: 0.0,
+                sizes: Vec::new(),
+            },
+        );
+    }
+
+    /// Judges a session that has ended, then learns from it. Of one that is `unfinished`, what it has not is no evidence,
+    /// and nothing is learned.
+    pub(super) fn judge(&mut self, session: &Session, unfinished: bool, learning: Learning) -> Judged {
+        let profile = Profile::new(&session.counts);
+        let steps = steps(session, unfinished);
+        let nearest = self.nearest(&profile, unfinished, KNOWN);
+        let new = steps.iter().filter(|step| self.is_new(step)).collect::<Vec<_>>();
+        let nominal = strangeness(nearest.distance, new.len());
+        let surprise = if self.sessions < FIRST_SESSIONS || nominal == 0.0 {
+            0.0
+        } else {
+            self.calibrated().surprise(nominal)
+        };
+        let excess = surprise - THRESHOLD;
+        let anomalous = excess >= 0.0;
+        let judged = Judged {
+            surprise,
+            anomalous,
+            evidence: if anomalous {
+                self.evidence(session, &profile, &nearest, &new, unfinished)
+            } else {
+                Vec::new()
+            },
+        };
+        if unfinished || learning == Learning::Frozen {
+            return judged;
+        }
+        let pause = (self.pauses.iter_mut().enumerate())
+            .find(|(place, _)| session.longest_gap < f64::from(1u32 << place) || *place == PAUSES - 1);
+        if let Some((_, sessions)) = pause {
+            *sessions += 1.0;
+        }
+        let unlike = anomalous && {
+            let never = new.iter().filter(|step| !self.steps.contains(&step.key)).count();
+            strangeness(self.nearest(&profile, false, 0.0).distance, never) >= THRESHOLD
+        };
+        self.strange += (f64::from(u8::from(anomalous)) - self.strange) / LATELY;
+        self.unlike += (f64::from(u8::from(unlike)) - self.unlike) / LATELY;
+        let key = profile.key();
+        let weight = match learning {
+            Learning::Guarded if anomalous && !self.is_usual(key, session.last_time, unlike) => {
+                SUSPECT * libm::pow(10.0, -excess)
+            }
+            _ => 1.0,
+        };
+        let exception = (nominal > 0.0).then(|| Exception {
+            profile: profile.clone(),
+            steps: new.iter().map(|step| step.key).collect(),
+            distance: nearest.distance,
+            new_steps: new.len() as u32,
+            weight,
+        });
+        let singular = self.profiles.peek(&key).is_none_or(|known| known.weight < 2.0)
+            || steps
+                .iter()
+                .any(|step| self.steps.peek(&step.key).is_none_or(|known| known.weight < 2.0));
+        self.learn(&profile, key, &steps, session.last_time, weight);
+        if singular {
+            self.compare_again(&profile, weight);
+        }
+        self.calibrate(exception, weight);
+        judged
+    }
+
+    /// The steps and profiles that name an event which has become another one do so with that one's name. Tells whether
+    /// the event was known.
+    pub(super) fn merge(&mut self, younger: u64, older: u64) -> bool {
+        let Some(gone) = self.events.pop(&younger) else {
+            return false;
+        };
+        match self.events.get_mut(&older) {
+            Some(event) => {
+                // A session had the one or the other.
+                event.weight = (event.weight + gone.weight).at_most(self.sessions);
+                if event.sizes.len() < gone.sizes.len() {
+                    event.sizes.resize(gone.sizes.len(), 0.0);
+                }
+                for (sum, weight) in event.sizes.iter_mut().zip(gone.sizes) {
+                    *sum += weight;
+                }
+            }
+            None => {
+                self.events.put(older, gone);
+            }
+        }
+        let profiles = in_order(&self.profiles);
+        self.profiles.clear();
+        for (_, mut known) in profiles {
+            known.profile.merge(younger, older);
+            let key = known.profile.key();
+            match self.profiles.get_mut(&key) {
+                Some(same) => {
+                    same.weight += known.weight;
+                    same.seen = same.seen.saturating_add(known.seen);
+                    same.since = same.since.min(known.since);
+                }
+                None => {
+                    self.profiles.put(key, known);
+                }
+            }
+        }
+        let named = |event| if event == younger { older } else { event };
+        let steps = in_order(&self.steps);
+        self.steps.clear();
+        for (_, step) in steps {
+            let step = Step {
+                from: named(step.from),
+                to: named(step.to),
+                ..step
+            };
+            let key = key(step.from, step.to);
+            match self.steps.get_mut(&key) {
+                Some(same) => same.weight += step.weight,
+                None => {
+                    self.steps.put(key, step);
+                }
+            }
+        }
+        for exception in &mut self.exceptions {
+            exception.profile.merge(younger, older);
+        }
+        true
+    }
+
+    #[cfg(test)]
+    /// How many events, profiles, steps and exceptions are kept.
+    pub(super) fn sizes(&self) -> (usize, usize, usize, usize) {
+        let Normal {
+            events,
+            profiles,
+            steps,
+            exceptions,
+            ..
+        } = self;
+        (events.len(), profiles.len(), steps.len(), exceptions.len())
+    }
+
+    /// The nearest of the profiles that sessions of at least this weight had.
+    fn nearest(&self, profile: &Profile, unfinished: bool, weight: f64) -> Nearest {
+        let key = profile.key();
+        if self.profiles.peek(&key).is_some_and(|known| known.weight >= weight) {
+            return Nearest {
+                distance: 0.0,
+                key: Some(key),
+            };
+        }
+        let mut nearest = Nearest {
+            distance: f64::INFINITY,
+            key: None,
+        };
+        for (key, known) in &self.profiles {
+            if known.weight >= weight {
+                let distance = self.distance(profile, &known.profile, unfinished, nearest.distance);
+                if distance < nearest.distance {
+                    nearest = Nearest {
+                        distance,
+                        key: Some(*key),
+                    };
+                }
+            }
+        }
+        if nearest.key.is_none() {
+            nearest.distance = 0.0;
+        }
+        nearest
+    }
+
+    /// What it costs to make one profile of another one, as far as it is less than `most`.
+    fn distance(&self, profile: &Profile, other: &Profile, unfinished: bool, most: f64) -> f64 {
+        let (mut greatest, mut others) = (0.0, 0.0);
+        for difference in profile.differences(other) {
+            let cost = self.cost(&difference, unfinished);
+            if cost == 0.0 {
+                continue;
+            }
+            if greatest > 0.0 {
+                others += CHANGE;
+            }
+            greatest = cost.at_least(greatest);
+            if greatest + others >= most {
+                break;
+            }
+        }
+        greatest + others
+    }
+
+    fn cost(&self, difference: &Difference, unfinished: bool) -> f64 {
+        let Difference { event, here, there } = *difference;
+        if unfinished && here < there {
+            return 0.0;
+        }
+        let rare = 0.0 - libm::log10(self.share(event, here));
+        let cost = if here > 0 && there > 0 {
+            rare.at_most(f64::from(here.abs_diff(there)))
+        } else {
+            rare
+        };
+        cost.at_least(CHANGE)
+    }
+
+    /// The share of sessions that have an event so often.
+    fn share(&self, event: u64, size: u8) -> f64 {
+        let known = self.events.peek(&event);
+        let weight = match size.checked_sub(1) {
+            None => self.sessions - known.map_or(0.0, |event| event.weight),
+            Some(place) => known.map_or(0.0, |event| event.sizes.get(usize::from(place)).copied().unwrap_or(0.0)),
+        };
+        ((weight.at_least(0.0) + 0.5) / (self.sessions + 1.0)).at_most(1.0)
+    }
+
+    /// Whether a step is new although what it joins is known: otherwise it says nothing that its events do not.
+    fn is_new(&self, step: &Taken) -> bool {
+        let known = |event: Option<u64>| {
+            event.is_none_or(|event| self.events.peek(&event).is_some_and(|event| event.weight >= KNOWN))
+        };
+        known(step.from) && known(step.to) && self.steps.peek(&step.key).is_none_or(|step| step.weight < KNOWN)
+    }
+
+    /// Whether what looks anomalous is how sessions are: most of them, or each in its own way, or for long.
+    fn is_usual(&self, key: u64, now: Timestamp, unlike: bool) -> bool {
+        let long = self
+            .profiles
+            .peek(&key)
+            .is_some_and(|known| known.seen >= OFTEN && now.seconds_since(known.since) >= LONG);
+        long || self.strange > MOST || unlike && self.unlike > MANY
+    }
+
+    /// How far normal sessions are from the others.
+    fn calibrated(&self) -> Tail {
+        let mut tail = self.tail.clone();
+        for exception in &self.exceptions {
+            tail.learn(exception.nominal(), exception.weight);
+        }
+        tail
+    }
+
+    fn learn(&mut self, profile: &Profile, key: u64, steps: &[Taken], now: Timestamp, weight: f64) {
+        self.sessions += weight;
+        for (event, size) in &profile.0 {
+            if let Some(event) = self.events.get_mut(event) {
+                event.weight += weight;
+                let place = usize::from(size.saturating_sub(1));
+                if event.sizes.len() <= place {
+                    event.sizes.resize(place + 1, 0.0);
+                }
+                if let Some(sum) = event.sizes.get_mut(place) {
+                    *sum += weight;
+                }
+            }
+        }
+        match self.profiles.get_mut(&key) {
+            Some(known) => {
+                known.weight += weight;
+                known.seen = known.seen.saturating_add(1);
+            }
+            None => {
+                if self.profiles.len() >= ALL_PROFILES {
+                    self.profiles.pop_lru();
+                }
+                self.profiles.put(
+                    key,
+                    Known {
+                        profile: profile.clone(),
+                        weight,
+                        seen: 1,
+                        since: now,
+                    },
+                );
+            }
+        }
+        for step in steps {
+            match self.steps.get_mut(&step.key) {
+                Some(known) => known.weight += weight,
+                None => {
+                    if self.steps.len() >= ALL_STEPS {
+                        self.steps.pop_lru();
+                    }
+                    self.steps.put(
+                        step.key,
+                        Step {
+                            from: step.from.unwrap_or(u64::from(START)),
+                            to: step.to.unwrap_or(u64::from(END)),
+                            weight,
+                        },
+                    );
+                }
+            }
+        }
+    }
+
+    /// Exceptions are none any longer when something like them has come.
+    fn compare_again(&mut self, profile: &Profile, weight: f64) {
+        let mut exceptions = std::mem::take(&mut self.exceptions);
+        exceptions.retain_mut(|exception| {
+            if weight >= KNOWN {
+                let distance = self.distance(&exception.profile, profile, false, exception.distance);
+                exception.distance = exception.distance.at_most(distance);
+            }
+            let alone = |step: &&u64| {
+                self.steps
+                    .peek(*step)
+                    .is_none_or(|step| step.weight - exception.weight < KNOWN)
+            };
+            exception.new_steps = exception.steps.iter().filter(alone).count() as u32;
+            let stays = exception.nominal() > 0.0;
+            if !stays {
+                self.tail.learn(0.0, exception.weight);
+            }
+            stays
+        });
+        self.exceptions = exceptions;
+    }
+
+    fn calibrate(&mut self, exception: Option<Exception>, weight: f64) {
+        if self.sessions > MEMORY {
+            self.exceptions
+                .iter_mut()
+                .for_each(|exception| exception.weight *= 1.0 - 1.0 / MEMORY);
+        }
+        let Some(exception) = exception else {
+            self.tail.learn(0.0, weight);
+            return;
+        };
+        self.exceptions.push(exception);
+        if self.exceptions.len() > MOST_EXCEPTIONS
+            && let Some((least, _)) =
+                (self.exceptions.iter().enumerate()).min_by(|(_, a), (_, b)| a.nominal().total_cmp(&b.nominal()))
+        {
+            let least = self.exceptions.remove(least);
+            self.tail.learn(least.nominal(), least.weight);
+        }
+    }
+
+    /// What sets a session apart, the strangest first.
+    fn evidence(
+        &self,
+        session: &Session,
+        profile: &Profile,
+        nearest: &Nearest,
+        new: &[&Taken],
+        unfinished: bool,
+    ) -> Vec<SessionEvidence> {
+        let like = nearest.key.and_then(|key| self.profiles.peek(&key));
+        let nothing = Profile::default();
+        let like = like.map_or(&nothing, |known| &known.profile);
+        let mut evidence = Vec::new();
+        for difference in profile.differences(like) {
+            let surprise = self.cost(&difference, unfinished);
+            let Difference { event, here, there } = difference;
+            if surprise == 0.0 {
+                continue;
+            }
+            let template = self.text(event);
+            let template_id = Fingerprint(event);
+            let count = session.count(event);
+            let share = self.share(event, here);
+            let known = self.events.peek(&event).is_some_and(|event| event.weight >= KNOWN);
+            evidence.push(if here == 0 {
+                SessionEvidence::MissingEvent {
+                    template,
+                    template_id,
+                    usual: counts(there),
+                    share,
+                    surprise,
+                }
+            } else if known {
+                SessionEvidence::UnusualCount {
+                    template,
+                    template_id,
+                    count,
+                    usual: counts(there),
+                    share,
+                    surprise,
+                }
+            } else {
+                SessionEvidence::UnseenEvent {
+                    template,
+                    template_id,
+                    count,
+                    surprise,
+                }
+            });
+        }
+        evidence.extend(new.iter().map(|step| SessionEvidence::UnseenStep {
+            after: step.from.map(|event| self.text(event)),
+            template: step.to.map(|event| self.text(event)),
+            surprise: NEW_STEP,
+        }));
+        evidence.sort_by(|a, b| b.surprise().total_cmp(&a.surprise()));
+        evidence.truncate(MOST_EVIDENCE);
+        evidence
+    }
+
+    fn text(&self, event: u64) -> String {
+        self.events
+            .peek(&event)
+            .map_or_else(String::new, |event| event.text.clone())
+    }
+}
+
+impl Exception {
+    fn nominal(&self) -> f64 {
+        strangeness(self.distance, self.new_steps as usize)
+    }
+}
+
+impl Session {
+    fn count(&self, event: u64) -> u32 {
+        self.counts
+            .iter()
+            .find(|(known, _)| *known == event)
+            .map_or(0, |(_, count)| *count)
+    }
+}
+
+/// A step that a session took.
+struct Taken {
+    key: u64,
+    /// Nothing where the session begins.
+    from: Option<u64>,
+    /// Nothing where it ends.
+    to: Option<u64>,
+}
+
+/// What changes claim together, in decades. Beyond five decades more is hardly stranger, and nothing claims more than nine:
+/// as far as it can be measured how often that is reached.
+fn strangeness(distance: f64, new_steps: usize) -> f64 {
+    let sum = distance + NEW_STEP * new_steps as f64;
+    if sum <= 5.0 { sum } else { 9.0 - 20.0 / sum }
+}
+
+/// The steps of a session, with that to its end, as far as they are told apart.
+fn steps(session: &Session, unfinished: bool) -> Vec<Taken> {
+    let end = (!unfinished).then_some((session.last, END));
+    session
+        .steps
+        .iter()
+        .copied()
+        .chain(end)
+        .filter(|(from, to)| *from != OTHER && *to != OTHER)
+        .map(|(from, to)| {
+            let (from, to) = (session.event(from), session.event(to));
+            Taken {
+                key: key(from.unwrap_or(u64::from(START)), to.unwrap_or(u64::from(END))),
+                from,
+                to,
+            }
+        })
+        .collect()
+}
+
+fn key(from: u64, to: u64) -> u64 {
+    let mut bytes = [0; 16];
+    let (first, second) = bytes.split_at_mut(8);
+    first.copy_from_slice(&from.to_le_bytes());
+    second.copy_from_slice(&to.to_le_bytes());
+    xxh3_64(&bytes)
+}
+
+/// As it is written: tables least recently used first, so that reading them restores the order.
+#[derive(Serialize, Deserialize)]
+struct State {
+    sessions: f64,
+    events: Vec<(u64, Event)>,
+    profiles: Vec<(u64, Known)>,
+    steps: Vec<(u64, Step)>,
+    tail: Tail,
+    exceptions: Vec<Exception>,
+    strange: f64,
+    unlike: f64,
+    pauses: [f64; PAUSES],
+}
+
+impl From<Normal> for State {
+    fn from(normal: Normal) -> Self {
+        State {
+            sessions: normal.sessions,
+            events: in_order(&normal.events),
+            profiles: in_order(&normal.profiles),
+            steps: in_order(&normal.steps),
+            tail: normal.tail,
+            exceptions: normal.exceptions,
+            strange: normal.strange,
+            unlike: normal.unlike,
+            pauses: normal.pauses,
+        }
+    }
+}
+
+impl From<State> for Normal {
+    fn from(state: State) -> Self {
+        Normal {
+            sessions: state.sessions,
+            events: table(state.events),
+            profiles: table(state.profiles),
+            steps: table(state.steps),
+            tail: state.tail,
+            exceptions: state.exceptions,
+            strange: state.strange,
+            unlike: state.unlike,
+            pauses: state.pauses,
+        }
+    }
+}
