@@ -13,7 +13,7 @@ use crate::episode::Strange;
 use crate::event::{Event, Request, Sample, Timestamp};
 use crate::feature;
 use crate::limit;
-use crate::log::{Sessions, TemplateStats, Templates};
+use crate::log::{Sessions, TemplateStats, Templates, Vectors};
 use crate::metric::{Beside, Row, is_counter};
 use crate::near::{NEAR_BUDGET, NearMisses};
 use crate::number::Bounded;
@@ -57,6 +57,7 @@ pub(crate) struct Core {
     table: Table,
     templates: Templates,
     stats: Vec<Option<TemplateStats>>,
+    vectors: Vectors,
     sessions: Sessions,
     traffic: Traffic,
     budget: Budget,
@@ -130,6 +131,7 @@ impl Detector {
             table: Table::new(&config.bounds),
             templates: Templates::new(config.bounds.max_templates.get()),
             stats: Vec::new(),
+            vectors: Vectors::default(),
             sessions: Sessions::new(MOST_SESSIONS),
             traffic: Traffic::new(),
             budget: Budget::new(),

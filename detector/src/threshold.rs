@@ -114,6 +114,15 @@ impl Tail {
         }
     }
 
+    /// Learns all that another tail has learned.
+    pub(crate) fn absorb(&mut self, other: &Tail) {
+        for (bin, weight) in other.bins.iter().enumerate() {
+            if *weight > 0.0 {
+                self.learn((bin as f64 + 0.5) * STEP, f64::from(*weight));
+            }
+        }
+    }
+
     /// Whether the bins above that of a nominal surprise are enough to tell that a share of `least` reaches it.
     pub(crate) fn is_common(&self, nominal: f64, least: f64) -> bool {
         let common = least * (f64::from(self.total) + f64::from(self.prior)) * CLEARLY;

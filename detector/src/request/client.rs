@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::tail::Rate;
+use crate::gamma_poisson::Rate;
 use crate::episode::Episode;
 use crate::series::Pulse;
 use crate::threshold::{PRIOR_EVENTS, Tail};

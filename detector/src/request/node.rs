@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Evidence, Family};
-use super::tail::{Rate, of_gamma, of_normal};
+use super::tail::{of_gamma, of_normal};
+use crate::gamma_poisson::Rate;
 use super::window::{Ring, Slot, Sums};
 use crate::decide::Course;
 use crate::episode::Episode;
