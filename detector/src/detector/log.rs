@@ -118,13 +118,14 @@ impl Detector {
             let unlike = core.vectors.look(&self.config.models.lines, text, stats.is_first());
             stats.looked(unlike);
         }
-        let assessment = stream.assess(record.level, stats);
+        let onset = episode.as_ref().map(|episode| episode.onset());
+        let assessment = stream.assess(record.level, stats, onset);
         let surprise = (assessment.surprise + answers).at_least(0.0);
         let level = Stream::badness(record.level, stats);
         let event = Strange {
             time: record.time,
             surprise,
-            state: surprise,
+            state: (assessment.state + answers).at_least(0.0),
             fingerprint,
             level: Some(level),
             above_limit: limit::farthest(&hits),

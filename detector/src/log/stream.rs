@@ -39,6 +39,9 @@ pub(crate) struct TemplateStats {
     again: u64,
     /// How unlike those of other templates its words are.
     unlike: f64,
+    /// When it was seen first, and how surprising that was.
+    first: Timestamp,
+    news: f64,
 }
 
 impl TemplateStats {
@@ -54,6 +57,8 @@ impl TemplateStats {
             }),
             again: 0,
             unlike: 0.0,
+            first: now,
+            news: stream.novelty.nominal(),
         }
     }
 
@@ -87,6 +92,8 @@ impl TemplateStats {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Assessment {
     pub(crate) surprise: f64,
+    /// The same, told before or not.
+    pub(crate) state: f64,
     /// By what it is, and by how many there are.
     nominal: [f64; 2],
     evidence: [f64; 6],
@@ -104,6 +111,8 @@ const ERRORS: usize = 5;
 const LEVELS: [f64; 7] = [0.0, 0.0, 0.0, 0.3, 1.0, 2.0, 4.5];
 /// The same for words: they are used more freely than levels.
 const WORDS: [f64; 7] = [0.0, 0.0, 0.0, 0.0, 0.7, 1.5, 3.5];
+/// So many times again, a kind of line is no news at all.
+const OLD: u64 = 8;
 /// What is kept of the word that sounds worst, in characters.
 const MOST_OF_A_WORD: usize = 32;
 /// How many minutes without a line are counted after one with lines.
@@ -129,16 +138,28 @@ impl Stream {
 
     /// What a line looks like. Its template has counted it already: a burst is seen by its last line.
     ///
-    /// That somebody calls it fatal, that it says so in its words, and that it is of a kind that was never seen, or
-    /// unlike all others, are witnesses of their own, whose evidence adds up (Fisher 1925). How many there are is
-    /// another matter: a burst is no less of one because its lines are harmless.
-    pub(crate) fn assess(&self, level: Option<Level>, template: &TemplateStats) -> Assessment {
-        let first = template.is_first();
+    /// That somebody calls it fatal and that it says so in its words are two witnesses, whose evidence adds up (Fisher
+    /// 1925). That it is of a kind that was never seen, or unlike all others, is yes or no, with a probability that was
+    /// measured: it multiplies. How many there are is another matter: a burst is no less of one because its lines are
+    /// harmless.
+    ///
+    /// A kind of line is news once. But what was new when an episode began is still so while it lasts: `onset` is when
+    /// the episode that is open began.
+    pub(crate) fn assess(
+        &self,
+        level: Option<Level>,
+        template: &TemplateStats,
+        onset: Option<Timestamp>,
+    ) -> Assessment {
+        let again = template.again as f64;
+        let old = template.again >= OLD;
+        // Less each time that it comes again: what is new after a deploy is news once.
+        let [novelty, unlike] = [template.news, template.unlike].map(|news| if old { 0.0 } else { news / (1.0 + again) });
         let evidence = [
             rarity(&LEVELS, level),
             rarity(&WORDS, template.word_level()),
-            if first { self.novelty.nominal() } else { 0.0 },
-            template.unlike,
+            novelty,
+            unlike,
             template.rate.nominal(),
             if Stream::badness(level, template) >= Level::Error {
                 self.share.nominal()
@@ -147,11 +168,26 @@ impl Stream {
             },
         ];
         // New kinds of lines have new words: that is one witness, not two.
-        let kind = evidence[NOVELTY].at_least(evidence[UNLIKE]);
+        let severity = of_sum(&[evidence[LEVEL], evidence[WORD]]);
         let nominal = [
-            of_sum(&[evidence[LEVEL], evidence[WORD], kind]),
+            severity + novelty.at_least(unlike),
             evidence[RATE].at_least(evidence[ERRORS]),
         ];
+        let surprise = self.surprise(nominal);
+        let state = if again > 0.0 && onset.is_some_and(|onset| template.first.seconds_since(onset) >= 0.0) {
+            self.surprise([severity + template.news.at_least(unlike), nominal[1]])
+        } else {
+            surprise
+        };
+        Assessment {
+            surprise,
+            state,
+            nominal,
+            evidence,
+        }
+    }
+
+    fn surprise(&self, nominal: [f64; 2]) -> f64 {
         let mut surprise = 0.0;
         for (tail, nominal) in self.tails.iter().zip(nominal) {
             // Most lines are nothing at all, and need no tail for it.
@@ -159,12 +195,8 @@ impl Stream {
                 surprise = tail.surprise(nominal).at_least(surprise);
             }
         }
-        Assessment {
-            // There are two ways of being strange, and the stranger one was chosen.
-            surprise: (surprise - std::f64::consts::LOG10_2).at_least(0.0),
-            nominal,
-            evidence,
-        }
+        // There are two ways of being strange, and the stranger one was chosen.
+        (surprise - std::f64::consts::LOG10_2).at_least(0.0)
     }
 
     /// Learns a line: as normal, or as one of an episode while learning is `guarded`.
