@@ -69,7 +69,10 @@ pub fn footprint(config: &Config) -> Vec<Part> {
     ];
     if !config.models.lines.is_empty() {
         let models = config.models.lines.iter();
-        let bytes = models.map(|model| model.most_bytes(VECTOR_WIDTH) + VECTOR_MODEL).sum::<usize>() + VECTOR_BYTES;
+        let bytes = models
+            .map(|model| model.most_bytes(VECTOR_WIDTH) + VECTOR_MODEL)
+            .sum::<usize>()
+            + VECTOR_BYTES;
         parts.push(part("words of log lines", 1, (bytes as u64, bytes as u64)));
     }
     if !config.rules.is_empty() {

@@ -139,8 +139,8 @@ impl Stream {
     /// What a line looks like. Its template has counted it already: a burst is seen by its last line.
     ///
     /// That somebody calls it fatal and that it says so in its words are two witnesses, whose evidence adds up (Fisher
-    /// 1925). That it is of a kind that was never seen, or unlike all others, is yes or no, with a probability that was
-    /// measured: it multiplies. How many there are is another matter: a burst is no less of one because its lines are
+    /// 1925). That it is of a kind that was never seen, and how unlike other new kinds its words are, have probabilities
+    /// that were measured, the one given the other: they multiply. How many there are is another matter: a burst is no less of one because its lines are
     /// harmless.
     ///
     /// A kind of line is news once. But what was new when an episode began is still so while it lasts: `onset` is when
@@ -154,7 +154,8 @@ impl Stream {
         let again = template.again as f64;
         let old = template.again >= OLD;
         // Less each time that it comes again: what is new after a deploy is news once.
-        let [novelty, unlike] = [template.news, template.unlike].map(|news| if old { 0.0 } else { news / (1.0 + again) });
+        let [novelty, unlike] =
+            [template.news, template.unlike].map(|news| if old { 0.0 } else { news / (1.0 + again) });
         let evidence = [
             rarity(&LEVELS, level),
             rarity(&WORDS, template.word_level()),
@@ -167,15 +168,11 @@ impl Stream {
                 0.0
             },
         ];
-        // New kinds of lines have new words: that is one witness, not two.
         let severity = of_sum(&[evidence[LEVEL], evidence[WORD]]);
-        let nominal = [
-            severity + novelty.at_least(unlike),
-            evidence[RATE].at_least(evidence[ERRORS]),
-        ];
+        let nominal = [severity + novelty + unlike, evidence[RATE].at_least(evidence[ERRORS])];
         let surprise = self.surprise(nominal);
         let state = if again > 0.0 && onset.is_some_and(|onset| template.first.seconds_since(onset) >= 0.0) {
-            self.surprise([severity + template.news.at_least(unlike), nominal[1]])
+            self.surprise([severity + template.news + template.unlike, nominal[1]])
         } else {
             surprise
         };
@@ -273,10 +270,12 @@ impl Stream {
         let mut evidence = assessment.evidence;
         let (says, counts) = evidence.split_at_mut(RATE);
         if many > is { says } else { counts }.fill(0.0);
-        for (one, other) in [(NOVELTY, UNLIKE), (RATE, ERRORS)] {
-            let less = if evidence[one] >= evidence[other] { other } else { one };
-            evidence[less] = 0.0;
-        }
+        let less = if evidence[RATE] >= evidence[ERRORS] {
+            ERRORS
+        } else {
+            RATE
+        };
+        evidence[less] = 0.0;
         let sum: f64 = evidence.iter().sum();
         let mut parts: Vec<(f64, Kind, Contribution)> = (LEVEL..=ERRORS)
             .filter(|k| evidence[*k] > 0.0)
@@ -322,7 +321,12 @@ impl Stream {
                 Kind::LogSeverity,
                 "words",
                 "severity",
-                Observation::Text(template.word.as_ref().map_or_else(String::new, |(_, word)| word.clone())),
+                Observation::Text(
+                    template
+                        .word
+                        .as_ref()
+                        .map_or_else(String::new, |(_, word)| word.clone()),
+                ),
                 Observation::Text("none like it".to_owned()),
                 None,
             ),
@@ -330,8 +334,11 @@ impl Stream {
                 Kind::NewTemplate,
                 "template",
                 "novelty",
-                Observation::Text("first line of this kind".to_owned()),
-                Observation::Text("known".to_owned()),
+                match template.again {
+                    0 => Observation::Text("first line of this kind".to_owned()),
+                    again => Observation::Text(format!("{} lines of this kind so far", again + 1)),
+                },
+                Observation::Text("known kinds".to_owned()),
                 None,
             ),
             UNLIKE => {
@@ -401,3 +408,6 @@ fn rarity(table: &[f64; 7], level: Option<Level>) -> f64 {
 fn minute(time: Timestamp) -> i64 {
     time.nanos().div_euclid(60_000_000_000)
 }
+
+#[cfg(test)]
+mod tests;

@@ -43,7 +43,8 @@ pub(crate) const BYTES: usize = 2 * WORDS + 200;
 
 impl Vectors {
     /// How strange the words of a template are: a surprise of at least 0, which is 0 before the models know enough. It is
-    /// learned afterwards; `first` where the template was never looked at before.
+    /// learned afterwards; `first` where the template was never looked at before. New kinds of lines have new words, so
+    /// that they are compared with new ones: that it is new is another's evidence.
     pub(crate) fn look(&mut self, models: &BTreeSet<JointModel>, text: &str, first: bool) -> f64 {
         if models.is_empty() {
             return 0.0;
@@ -60,7 +61,7 @@ impl Vectors {
         let surprise = self
             .models
             .iter_mut()
-            .map(|model| model.look(&row))
+            .map(|model| model.look(&row, first))
             .fold(0.0, Bounded::at_least);
         (surprise - asked).at_least(0.0)
     }
@@ -68,15 +69,13 @@ impl Vectors {
     /// The word that makes a template strange, and the model that says so.
     pub(crate) fn strangest<'a>(&self, text: &'a str) -> Option<(&'a str, JointModel)> {
         let row = self.row(text);
-        let strange = |model: &Calibrated| model.surprise(model.joint.score(&row));
-        let model = self
-            .models
-            .iter()
-            .max_by(|a, b| strange(a).total_cmp(&strange(b)))?;
+        let strange = |model: &Calibrated| model.nominal(model.joint.score(&row).unwrap_or(0.0));
+        let model = self.models.iter().max_by(|a, b| strange(a).total_cmp(&strange(b)))?;
         let parts = model.joint.parts(&row);
+        // Words that fall together are told apart by how rare they are.
         let part = |word: &str| {
-            let (place, _) = place(hash(word));
-            parts.get(place).copied().unwrap_or(0.0)
+            let hash = hash(word);
+            parts.get(place(hash).0).copied().unwrap_or(0.0) * self.rarity(hash)
         };
         let word = words(text).max_by(|a, b| part(a).total_cmp(&part(b)))?;
         Some((word, model.joint.model()))
@@ -99,13 +98,18 @@ impl Vectors {
         }
     }
 
+    /// The inverse document frequency of a word, smoothed: 1 where all templates have it.
+    fn rarity(&self, hash: u64) -> f64 {
+        let having = self.having.get(bucket(hash)).copied().unwrap_or(0);
+        libm::log((1.0 + f64::from(self.templates)) / (1.0 + f64::from(having))) + 1.0
+    }
+
     /// The vector of a text: of a mean square of 1, whatever its length, as deviations in units of what is usual are.
     fn row(&self, text: &str) -> [Finite; WIDTH] {
         let mut sums = [0.0; WIDTH];
         for word in words(text) {
             let hash = hash(word);
-            let having = self.having.get(bucket(hash)).copied().unwrap_or(0);
-            let rarity = libm::log((1.0 + f64::from(self.templates)) / (1.0 + f64::from(having))) + 1.0;
+            let rarity = self.rarity(hash);
             let (place, negative) = place(hash);
             if let Some(sum) = sums.get_mut(place) {
                 *sum += if negative { -rarity } else { rarity };
@@ -129,13 +133,21 @@ struct Calibrated {
     /// The usual score, and how far scores are from it.
     level: f64,
     spread: f64,
+    /// How often that was reached by templates that were known, and by new ones.
+    known: Reached,
+    new: Reached,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Reached {
+    seen: f64,
     tail: Tail,
 }
 
 /// Scores are forgotten after about so many.
 const SCORES: f64 = 512.0;
-/// From so many scores on it is known what is usual.
-const FIRST_SCORES: f64 = 32.0;
+/// From so many scores on it is known what is usual, and how often it is reached.
+const FIRST_SCORES: f64 = 16.0;
 /// How much faster than assumed the measured tail of scores may fall.
 const STEEPEST: f32 = 4.0;
 /// Scores wander by such a share of what is usual because models are random, and by so much where nothing is usual.
@@ -146,44 +158,43 @@ const REACH: f64 = 4.0;
 
 impl Calibrated {
     fn new(model: JointModel) -> Self {
+        let reached = Reached {
+            seen: 0.0,
+            tail: Tail::new(STEEPEST, PRIOR_EVENTS),
+        };
         Calibrated {
             joint: Joint::new(model, WIDTH, SEED),
             seen: 0.0,
             level: 0.0,
             spread: 0.0,
-            tail: Tail::new(STEEPEST, PRIOR_EVENTS),
+            known: reached.clone(),
+            new: reached,
         }
     }
 
     /// How surprising a vector is, which is learned then.
-    fn look(&mut self, row: &[Finite]) -> f64 {
-        let score = self.joint.score(row);
-        let surprise = self.surprise(score);
-        if let Some(score) = score {
+    fn look(&mut self, row: &[Finite], first: bool) -> f64 {
+        let mut surprise = 0.0;
+        if let Some(score) = self.joint.score(row) {
+            let nominal = self.nominal(score);
+            let of = if first { &mut self.new } else { &mut self.known };
+            surprise = of.surprise(nominal);
+            if self.seen >= FIRST_SCORES {
+                of.learn(nominal);
+            }
             self.learn(score);
         }
         self.joint.learn(row, 1.0);
         surprise
     }
 
-    fn surprise(&self, score: Option<f64>) -> f64 {
-        match score {
-            // Nothing can be stranger than there were vectors to tell.
-            Some(score) if self.seen >= FIRST_SCORES => self
-                .tail
-                .surprise(self.nominal(score))
-                .at_most(libm::log10(self.seen + 1.0)),
-            _ => 0.0,
-        }
-    }
-
     fn learn(&mut self, score: f64) {
-        let known = self.seen >= FIRST_SCORES / 2.0;
         self.seen += 1.0;
-        if known {
-            self.tail.learn(self.nominal(score), 1.0);
-        }
-        let reach = if known { REACH * self.usual_spread() } else { f64::INFINITY };
+        let reach = if self.seen > FIRST_SCORES {
+            REACH * self.usual_spread()
+        } else {
+            f64::INFINITY
+        };
         let away = within(score - self.level, -reach, reach);
         let rate = (1.0 / self.seen).at_least(1.0 / SCORES);
         self.level += rate * away;
@@ -197,6 +208,21 @@ impl Calibrated {
 
     fn usual_spread(&self) -> f64 {
         self.spread.at_least(SHARE * self.level).at_least(FLOOR)
+    }
+}
+
+impl Reached {
+    /// Nothing can be stranger than there were vectors to tell.
+    fn surprise(&self, nominal: f64) -> f64 {
+        if self.seen < FIRST_SCORES {
+            return 0.0;
+        }
+        self.tail.surprise(nominal).at_most(libm::log10(self.seen + 1.0))
+    }
+
+    fn learn(&mut self, nominal: f64) {
+        self.seen += 1.0;
+        self.tail.learn(nominal, 1.0);
     }
 }
 
@@ -244,12 +270,16 @@ mod tests {
 
     #[test]
     fn unusual_words_are_strange_to_each_model_and_usual_ones_are_not() {
-        for model in [JointModel::Forest, JointModel::LocalOutlierFactor, JointModel::Autoencoder] {
+        for model in [
+            JointModel::Forest,
+            JointModel::LocalOutlierFactor,
+            JointModel::Autoencoder,
+        ] {
             let models = BTreeSet::from([model]);
             let mut vectors = Vectors::default();
             let mut last = 0.0;
             for n in 0..600 {
-                last = vectors.look(&models, &usual(n), n < 30);
+                last = vectors.look(&models, &usual(n), n % 4 == 0);
             }
             let odd = "kernel: segfault, registers dumped, halting processor";
             let strange = vectors.look(&models, odd, true);
@@ -263,7 +293,7 @@ mod tests {
     fn nothing_is_said_before_there_is_something_to_compare_with() {
         let models = BTreeSet::from(JointModel::ALL);
         let mut vectors = Vectors::default();
-        for n in 0..16 {
+        for n in 0..=16 {
             assert_eq!(vectors.look(&models, &usual(n), true), 0.0);
         }
         assert_eq!(Vectors::default().look(&BTreeSet::new(), "anything", true), 0.0);

@@ -118,7 +118,18 @@ const MENDED: [&str; 4] = ["corrected", "recovered", "resolved", "succeeded"];
 
 /// The names that levels go by in lines: of RFC 5424, syslog.h, log4j, `java.util.logging` and Python's logging.
 const LEVEL_NAMES: [&str; 12] = [
-    "alert", "crit", "critical", "emerg", "emergency", "err", "error", "fatal", "panic", "severe", "warn", "warning",
+    "alert",
+    "crit",
+    "critical",
+    "emerg",
+    "emergency",
+    "err",
+    "error",
+    "fatal",
+    "panic",
+    "severe",
+    "warn",
+    "warning",
 ];
 
 /// The worst that the words of a text say, and the word that says it; `None` when nothing sounds bad.
