@@ -161,9 +161,9 @@ impl Share {
             };
             // Errors come in clusters as well: an old log knows its rate better than how much that varies.
             let dispersion = 1.0 + LEAST_VARIATION * rate.events;
-            let nominal = rate
-                .widened(dispersion)
-                .at_least(f64::from(self.errors), f64::from(self.lines));
+            // The errors of a minute may come first in it.
+            let lines = f64::from(self.lines).at_least(self.usual_lines / self.minutes);
+            let nominal = rate.widened(dispersion).at_least(f64::from(self.errors), lines);
             let known = self.minutes / (self.minutes + FIRST_MINUTES);
             self.burst = Burst::new(self.errors, known * compressed(nominal));
         }
@@ -266,7 +266,7 @@ mod tests {
             }
         }
         for n in 0..lines {
-            share.count(at(60, 0), n < errors);
+            share.count(at(60, 0), n % (lines / errors) == 0);
         }
         share.nominal()
     }
@@ -275,6 +275,6 @@ mod tests {
     fn errors_are_judged_by_the_lines_that_there_are() {
         assert!(share(20, 1000) < 0.5, "ten times the lines: {}", share(20, 1000));
         assert!(share(20, 100) > 1.2, "ten times the share: {}", share(20, 100));
-        assert!(share(20, 20) > share(20, 100));
+        assert!(share(40, 100) > share(20, 100));
     }
 }
