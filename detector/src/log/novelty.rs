@@ -41,7 +41,7 @@ impl Novelty {
         let first = f64::from(u8::from(new));
         self.lines += 1.0;
         self.first += first;
-        self.lately += (first - self.lately) / LATELY;
+        self.lately += (first - self.lately) * (1.0 / self.lines).at_least(1.0 / LATELY);
         if self.lines > MEMORY {
             self.lines *= 0.5;
             self.first *= 0.5;
