@@ -274,7 +274,7 @@ struct Window {
 const WINDOWS: f64 = 720.0;
 
 /// Events that come after each other are alike, and alarms are onsets: so many events are one chance for an alarm.
-const ALIKE: f64 = 10.0;
+pub(crate) const ALIKE: f64 = 10.0;
 
 /// What one alarm teaches, in decades, and how much can be learned.
 const STEP_OF_ALARM: f64 = 0.25;

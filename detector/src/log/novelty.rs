@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::number::Bounded;
+use crate::threshold::ALIKE;
 
 /// How often a line is the first of its kind.
 ///
@@ -31,10 +32,11 @@ impl Novelty {
         }
     }
 
-    /// How surprising it is that the next line is of a new kind.
+    /// How surprising it is that the next line is of a new kind. Lines come in groups that are alike, of which the
+    /// budget of false alarms takes each for one chance of an alarm: a line of a new kind is a group of its own.
     pub(crate) fn nominal(&self) -> f64 {
         let share = (self.first + 1.0) / (self.lines + 1.0);
-        0.0 - libm::log10(share.at_least(self.lately).at_most(1.0))
+        0.0 - libm::log10((ALIKE * share.at_least(self.lately)).at_most(1.0))
     }
 
     pub(crate) fn learn(&mut self, new: bool) {
@@ -61,17 +63,17 @@ mod tests {
             novelty.learn(false);
         }
         // A kind that was never seen, after ten thousand lines.
-        assert!(novelty.nominal() > 3.5, "{}", novelty.nominal());
+        assert!(novelty.nominal() > 2.5, "{}", novelty.nominal());
         // A deploy brings thirty more.
         for n in 0..30 {
             novelty.learn(true);
-            assert!(novelty.nominal() < 1.6, "{n}: {}", novelty.nominal());
+            assert!(novelty.nominal() < 0.6, "{n}: {}", novelty.nominal());
         }
         assert!(novelty.nominal() < 0.3);
         for _ in 0..1_000 {
             novelty.learn(false);
         }
         // It has had new kinds before, so that another is less of a surprise.
-        assert!((2.0..3.0).contains(&novelty.nominal()), "{}", novelty.nominal());
+        assert!((1.0..2.0).contains(&novelty.nominal()), "{}", novelty.nominal());
     }
 }

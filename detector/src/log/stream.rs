@@ -23,7 +23,7 @@ pub(crate) struct Stream {
     counts: [u32; 3],
     novelty: Novelty,
     share: Share,
-    /// How strange lines are by what they are, and by how many there are.
+    /// How strange lines are by how severe they are, and by how many there are.
     tails: [Tail; 2],
     /// What the lines of the episode that is open were.
     withheld: [Tail; 2],
@@ -94,7 +94,7 @@ pub(crate) struct Assessment {
     pub(crate) surprise: f64,
     /// The same, told before or not.
     pub(crate) state: f64,
-    /// By what it is, and by how many there are.
+    /// By how severe it is, and by how many there are.
     nominal: [f64; 2],
     evidence: [f64; 6],
 }
@@ -139,9 +139,9 @@ impl Stream {
     /// What a line looks like. Its template has counted it already: a burst is seen by its last line.
     ///
     /// That somebody calls it fatal and that it says so in its words are two witnesses, whose evidence adds up (Fisher
-    /// 1925). That it is of a kind that was never seen, and how unlike other new kinds its words are, have probabilities
-    /// that were measured, the one given the other: they multiply. How many there are is another matter: a burst is no less of one because its lines are
-    /// harmless.
+    /// 1925); how often that is so is measured by a tail. That it is of a kind that was never seen, and how unlike other
+    /// new kinds its words are, have probabilities that were measured as well, the one given the other: they multiply.
+    /// How many there are is another matter: a burst is no less of one because its lines are harmless.
     ///
     /// A kind of line is news once. But what was new when an episode began is still so while it lasts: `onset` is when
     /// the episode that is open began.
@@ -169,10 +169,10 @@ impl Stream {
             },
         ];
         let severity = of_sum(&[evidence[LEVEL], evidence[WORD]]);
-        let nominal = [severity + novelty + unlike, evidence[RATE].at_least(evidence[ERRORS])];
-        let surprise = self.surprise(nominal);
+        let nominal = [severity, evidence[RATE].at_least(evidence[ERRORS])];
+        let surprise = self.surprise(nominal, novelty + unlike);
         let state = if again > 0.0 && onset.is_some_and(|onset| template.first.seconds_since(onset) >= 0.0) {
-            self.surprise([severity + template.news + template.unlike, nominal[1]])
+            self.surprise(nominal, template.news + template.unlike)
         } else {
             surprise
         };
@@ -184,16 +184,22 @@ impl Stream {
         }
     }
 
-    fn surprise(&self, nominal: [f64; 2]) -> f64 {
-        let mut surprise = 0.0;
-        for (tail, nominal) in self.tails.iter().zip(nominal) {
+    /// What is surprising by how severe a line and by how new its kind is, or by how many there are.
+    fn surprise(&self, nominal: [f64; 2], kind: f64) -> f64 {
+        let [severity, many] = self.measured(nominal);
+        // There are two ways of being strange, and the stranger one was chosen.
+        ((severity + kind).at_least(many) - std::f64::consts::LOG10_2).at_least(0.0)
+    }
+
+    fn measured(&self, nominal: [f64; 2]) -> [f64; 2] {
+        let mut measured = [0.0; 2];
+        for ((tail, nominal), measured) in self.tails.iter().zip(nominal).zip(&mut measured) {
             // Most lines are nothing at all, and need no tail for it.
             if nominal > 0.0 {
-                surprise = tail.surprise(nominal).at_least(surprise);
+                *measured = tail.surprise(nominal);
             }
         }
-        // There are two ways of being strange, and the stranger one was chosen.
-        (surprise - std::f64::consts::LOG10_2).at_least(0.0)
+        measured
     }
 
     /// Learns a line: as normal, or as one of an episode while learning is `guarded`.
@@ -263,11 +269,9 @@ impl Stream {
         surprise: f64,
     ) -> (Kind, Explanation) {
         // What decided is said: what the line is, or how many there are.
-        let [is, many] = [0, 1].map(|way| match assessment.nominal[way] {
-            nominal if nominal > 0.0 => self.tails[way].surprise(nominal),
-            _ => 0.0,
-        });
+        let [severity, many] = self.measured(assessment.nominal);
         let mut evidence = assessment.evidence;
+        let is = severity + evidence[NOVELTY] + evidence[UNLIKE];
         let (says, counts) = evidence.split_at_mut(RATE);
         if many > is { says } else { counts }.fill(0.0);
         let less = if evidence[RATE] >= evidence[ERRORS] {
