@@ -144,15 +144,21 @@ pub struct Models {
     /// with those that were seen, which is always done: for rows whose metrics are strange only in combination. Their
     /// order means nothing. Each counts towards `bounds.max_metrics` as so many metrics as need its memory.
     pub together: BTreeSet<JointModel>,
+    /// Which models look at the words of log lines, to find lines that are unlike all others: at the words of each
+    /// template, hashed to 32 features and weighted by how few templates have them. Their order means nothing.
+    pub lines: BTreeSet<JointModel>,
 }
 
 /// The models over all metrics of a subject together that are there unless a configuration says otherwise.
 const TOGETHER: [JointModel; 0] = [];
+/// The same for the words of log lines.
+const LINES: [JointModel; 1] = [JointModel::Forest];
 
 impl Default for Models {
     fn default() -> Self {
         Models {
             together: BTreeSet::from(TOGETHER),
+            lines: BTreeSet::from(LINES),
         }
     }
 }

@@ -109,7 +109,9 @@ impl Rules {
             }
         }
         if let Some(open) = episode {
-            if step.surprise.max(event.state) >= self.threshold - HYSTERESIS {
+            // A log line is a statement of its own and no measure of a state that wavers.
+            let hysteresis = if event.level.is_some() { 0.0 } else { HYSTERESIS };
+            if step.surprise.max(event.state) >= self.threshold - hysteresis {
                 step.charged =
                     open.is_limits_only() && event.surprise > open.surprise() && event.surprise >= self.threshold;
                 open.add(event, explain);

@@ -13,7 +13,7 @@ use crate::episode::Strange;
 use crate::event::{Event, Request, Sample, Timestamp};
 use crate::feature;
 use crate::limit;
-use crate::log::{Parameter, SessionEvidence, Sessions, TemplateIndex, TemplateStats, Templates, Watches};
+use crate::log::{Parameter, SessionEvidence, Sessions, TemplateIndex, TemplateStats, Templates, Vectors, Watches};
 use crate::metric::{Beside, Row, is_counter};
 use crate::near::{NEAR_BUDGET, NearMisses};
 use crate::number::Bounded;
@@ -58,6 +58,7 @@ pub(crate) struct Core {
     templates: Templates,
     stats: Vec<Option<TemplateStats>>,
     watches: Watches,
+    vectors: Vectors,
     sessions: Sessions,
     traffic: Traffic,
     budget: Budget,
@@ -138,6 +139,7 @@ impl Detector {
             templates: Templates::new(config.bounds.max_templates.get()),
             stats: Vec::new(),
             watches: Watches::default(),
+            vectors: Vectors::default(),
             sessions: Sessions::new(MOST_SESSIONS),
             traffic: Traffic::new(),
             budget: Budget::new(),

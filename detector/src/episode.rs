@@ -115,6 +115,11 @@ impl Episode {
         self.severity = self.severity.max(self.judge());
     }
 
+    /// When it began.
+    pub(crate) fn onset(&self) -> Timestamp {
+        self.onset
+    }
+
     /// How long it has lasted at `now`.
     pub(crate) fn age(&self, now: Timestamp) -> f64 {
         now.seconds_since(self.onset)

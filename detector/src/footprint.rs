@@ -1,6 +1,7 @@
 //! What a configuration can cost in memory, before anything is started with it.
 
 use crate::config::{Bounds, Config};
+use crate::log::{VECTOR_BYTES, VECTOR_WIDTH};
 
 /// One part of a detector's memory: so many of something, each of so many bytes at most.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,8 @@ const PROFILE: (u64, u64) = (1_400, 400);
 const STEP: (u64, u64) = (120, 120);
 const LIMIT: (u64, u64) = (1_000, 100);
 // Labels and an explanation, which a series has as well.
+/// What is known of the scores of one model.
+const VECTOR_MODEL: usize = 1_000;
 const NEAR: (u64, u64) = (22_000, 2_000);
 
 /// What a detector with this configuration can need, part by part. It is reached only by traffic that fills every
@@ -68,6 +71,14 @@ pub fn footprint(config: &Config) -> Vec<Part> {
         part("profiles of sessions", crate::log::ALL_PROFILES as u64, PROFILE),
         part("steps of sessions", crate::log::ALL_STEPS as u64, STEP),
     ];
+    if !config.models.lines.is_empty() {
+        let models = config.models.lines.iter();
+        let bytes = models
+            .map(|model| model.most_bytes(VECTOR_WIDTH) + VECTOR_MODEL)
+            .sum::<usize>()
+            + VECTOR_BYTES;
+        parts.push(part("words of log lines", 1, (bytes as u64, bytes as u64)));
+    }
     if !config.rules.is_empty() {
         parts.push(part("hard limits", config.rules.len() as u64, LIMIT));
     }

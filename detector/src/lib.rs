@@ -11,6 +11,7 @@ mod event;
 pub mod feature;
 mod footprint;
 pub mod forest;
+mod gamma_poisson;
 pub mod joint;
 mod keys;
 mod limit;

@@ -103,6 +103,8 @@ pub(crate) struct Pulse {
     first: Option<f64>,
     last: Option<f64>,
     mean: f64,
+    /// The mean square of the gaps.
+    square: f64,
     gaps: f64,
     /// The last event and the mean time between events, in event time.
     last_time: Option<Timestamp>,
@@ -124,6 +126,7 @@ impl Pulse {
             first: None,
             last: None,
             mean: 0.0,
+            square: 0.0,
             gaps: 0.0,
             last_time: None,
             every: 0.0,
@@ -165,7 +168,9 @@ impl Pulse {
                 self.tail.learn(nominal, 1.0);
             } else {
                 self.gaps += 1.0;
-                self.mean += (gap - self.mean) * (1.0 / self.gaps).at_least(1.0 / GAPS);
+                let rate = (1.0 / self.gaps).at_least(1.0 / GAPS);
+                self.mean += rate * (gap - self.mean);
+                self.square += rate * (gap * gap - self.square);
                 let nominal = self.nominal(gap);
                 self.tail.learn(nominal, 1.0);
             }
@@ -198,12 +203,23 @@ impl Pulse {
         self.mean
     }
 
-    /// Gaps of events that come at random follow an exponential distribution; how regular they really are is
-    /// what the tail measures.
+    /// Gaps of events that come at random follow an exponential distribution. Where they vary more than that, the rate
+    /// varies itself, by a gamma distribution (Gamma–Poisson), and gaps follow the one of Lomax (1954), whose tail is
+    /// much longer. What is really so is what the tail measures.
     fn nominal(&self, gap: f64) -> f64 {
-        gap / self.mean.at_least(1e-9) / std::f64::consts::LN_10
+        let mean = self.mean.at_least(1e-9);
+        // The variance of Lomax's distribution is shape / (shape − 2) times its squared mean.
+        let variation = self.square / (mean * mean) - 1.0;
+        if variation <= MOST_OF_RANDOM {
+            return gap / mean / std::f64::consts::LN_10;
+        }
+        let shape = 2.0 * variation / (variation - 1.0);
+        shape * libm::log10(1.0 + gap / (mean * (shape - 1.0)))
     }
 }
+
+/// Gaps that vary more than this, as the variance by the squared mean, do not come from one rate. At random it is 1.
+const MOST_OF_RANDOM: f64 = 1.1;
 
 /// The table.
 #[derive(Debug)]

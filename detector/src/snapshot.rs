@@ -76,12 +76,14 @@ fn digest(config: &Config) -> u64 {
         max_templates,
         max_routes,
     } = &config.bounds;
-    let Models { together } = &config.models;
-    let mut bytes = [0; 17];
+    let Models { together, lines } = &config.models;
+    let mut bytes = [0; 18];
     let bounds = [max_series, max_metrics, max_templates, max_routes];
     for (chunk, bound) in bytes.chunks_exact_mut(4).zip(bounds) {
         chunk.copy_from_slice(&bound.get().to_le_bytes());
     }
-    bytes[16] = together.iter().fold(0, |bits, model| bits | model.bit());
+    for (byte, models) in bytes.iter_mut().skip(16).zip([together, lines]) {
+        *byte = models.iter().fold(0, |bits, model| bits | model.bit());
+    }
     xxh3_64(&bytes)
 }

@@ -114,6 +114,15 @@ impl Tail {
         }
     }
 
+    /// Learns all that another tail has learned.
+    pub(crate) fn absorb(&mut self, other: &Tail) {
+        for (bin, weight) in other.bins.iter().enumerate() {
+            if *weight > 0.0 {
+                self.learn((bin as f64 + 0.5) * STEP, f64::from(*weight));
+            }
+        }
+    }
+
     /// Whether the bins above that of a nominal surprise are enough to tell that a share of `least` reaches it.
     pub(crate) fn is_common(&self, nominal: f64, least: f64) -> bool {
         let common = least * (f64::from(self.total) + f64::from(self.prior)) * CLEARLY;
@@ -265,7 +274,7 @@ struct Window {
 const WINDOWS: f64 = 720.0;
 
 /// Events that come after each other are alike, and alarms are onsets: so many events are one chance for an alarm.
-const ALIKE: f64 = 10.0;
+pub(crate) const ALIKE: f64 = 10.0;
 
 /// What one alarm teaches, in decades, and how much can be learned.
 const STEP_OF_ALARM: f64 = 0.25;

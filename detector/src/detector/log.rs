@@ -115,7 +115,7 @@ impl Detector {
         pulse.beat(core.time.running);
         // A line of a kind that is unknown and not to be learned has no place among the templates.
         let mut unknown = None;
-        let first = || TemplateStats::new(record.message, stream, record.time);
+        let first = || TemplateStats::new(record.message, record.level, stream, record.time);
         let stats = match found {
             Some(found) => {
                 let slot = found.index.slot();
@@ -136,18 +136,27 @@ impl Detector {
         if rules.learns() {
             stats.count(new, record.time);
         }
-        let assessment = stream.assess(record.level, stats);
+        let text = found.map(|found| core.templates.text(found.index));
+        if rules.learns()
+            && stats.is_due()
+            && let Some(text) = text
+        {
+            let unlike = core.vectors.look(&self.config.models.lines, text, stats.is_first());
+            stats.looked(unlike);
+        }
+        let onset = episode.as_ref().map(|episode| episode.onset());
+        let assessment = stream.assess(record.level, stats, onset);
         let surprise = (assessment.surprise + answers).at_least(0.0);
         let level = Stream::badness(record.level, stats);
         let event = Strange {
             time: record.time,
             surprise,
-            state: surprise,
+            state: (assessment.state + answers).at_least(0.0),
             fingerprint,
             level: Some(level),
             above_limit: limit::farthest(&hits),
         };
-        let text = found.map(|found| core.templates.text(found.index));
+        let vectors = &core.vectors;
         let features = || feature::of_line(Some(level), record.message, record.fields);
         let course = Course {
             key,
@@ -157,12 +166,12 @@ impl Detector {
         };
         let step = rules.decide(course, &event, &mut core.near, out, |total| {
             if hits.is_empty() {
-                let (kind, mut explanation) = stream.explain(record.level, stats, text, &assessment, total);
+                let (kind, mut explanation) = stream.explain(record.level, stats, text, vectors, &assessment, total);
                 explanation.features = features();
                 return (kind, explanation);
             }
             let beyond = (surprise - rules.threshold).at_least(0.0);
-            let (_, mut models) = stream.explain(record.level, stats, text, &assessment, beyond);
+            let (_, mut models) = stream.explain(record.level, stats, text, vectors, &assessment, beyond);
             if beyond == 0.0 {
                 models.contributions.clear();
             }
@@ -170,7 +179,10 @@ impl Detector {
             limit::explain(&hits, total, surprise < rules.threshold, Some(models))
         });
         if let Some(weight) = step.weight {
-            stream.learn(record.level, &assessment, weight);
+            if step.opened || step.closed {
+                stream.turn(step.accepted);
+            }
+            stream.learn(record.level, new, &assessment, weight < 1.0);
         }
         stream.count(record.time, level);
         core.after(&rules, key, &step, record.time, evicted, out);

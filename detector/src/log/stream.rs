@@ -2,7 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::rate::Rate;
+use super::novelty::Novelty;
+use super::rate::{Rate, Share};
+use super::vector::Vectors;
 use super::words;
 use crate::event::{Level, Timestamp};
 use crate::number::Bounded;
@@ -19,7 +21,12 @@ pub(crate) struct Stream {
     /// The minute that is open, and its errors, warnings and lines so far.
     minute: Option<i64>,
     counts: [u32; 3],
-    tail: Tail,
+    novelty: Novelty,
+    share: Share,
+    /// How strange lines are by how severe they are, and by how many there are.
+    tails: [Tail; 2],
+    /// What the lines of the episode that is open were.
+    withheld: [Tail; 2],
 }
 
 /// What is known of a template beside its text.
@@ -30,20 +37,28 @@ pub(crate) struct TemplateStats {
     word: Option<(Level, String)>,
     /// Times seen, the first one not counted.
     again: u64,
+    /// How unlike those of other templates its words are.
+    unlike: f64,
+    /// When it was seen first, and how surprising that was.
+    first: Timestamp,
+    news: f64,
 }
 
 impl TemplateStats {
     /// A template that is seen for the first time.
-    pub(crate) fn new(message: &str, stream: &Stream, now: Timestamp) -> Self {
+    pub(crate) fn new(message: &str, level: Option<Level>, stream: &Stream, now: Timestamp) -> Self {
         TemplateStats {
             rate: Rate::since(stream.since, now),
-            word: words::worst(message).map(|(level, word)| {
+            word: words::worst_beside(message, level).map(|(level, word)| {
                 (
                     level,
                     word.chars().take(MOST_OF_A_WORD).collect::<String>().to_lowercase(),
                 )
             }),
             again: 0,
+            unlike: 0.0,
+            first: now,
+            news: stream.novelty.nominal(),
         }
     }
 
@@ -51,6 +66,21 @@ impl TemplateStats {
     pub(crate) fn count(&mut self, new: bool, now: Timestamp) {
         self.rate.count(now);
         self.again += u64::from(!new);
+    }
+
+    /// Whether its words are to be looked at: at the first, the second, the fourth line and so on.
+    pub(crate) fn is_due(&self) -> bool {
+        (self.again + 1).is_power_of_two()
+    }
+
+    /// Its words were looked at, and are so surprising.
+    pub(crate) fn looked(&mut self, unlike: f64) {
+        self.unlike = unlike;
+    }
+
+    /// Whether this is its first line.
+    pub(crate) fn is_first(&self) -> bool {
+        self.again == 0
     }
 
     fn word_level(&self) -> Option<Level> {
@@ -62,27 +92,35 @@ impl TemplateStats {
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) struct Assessment {
     pub(crate) surprise: f64,
-    nominal: f64,
-    evidence: [f64; 3],
+    /// The same, told before or not.
+    pub(crate) state: f64,
+    /// By how severe it is, and by how many there are.
+    nominal: [f64; 2],
+    evidence: [f64; 6],
 }
 
-const SEVERITY: usize = 0;
-const NOVELTY: usize = 1;
-const RATE: usize = 2;
+const LEVEL: usize = 0;
+const WORD: usize = 1;
+const NOVELTY: usize = 2;
+const UNLIKE: usize = 3;
+const RATE: usize = 4;
+const ERRORS: usize = 5;
 
 /// How rare a line of each level is taken to be, in decades, from `trace` on: one line in a hundred is an error, one
 /// in thirty thousand is fatal. What is really usual for a subject is measured by its tail.
 const LEVELS: [f64; 7] = [0.0, 0.0, 0.0, 0.3, 1.0, 2.0, 4.5];
 /// The same for words: they are used more freely than levels.
 const WORDS: [f64; 7] = [0.0, 0.0, 0.0, 0.0, 0.7, 1.5, 3.5];
-/// The same for a line that is the first of its kind.
-const NEW: f64 = 1.0;
+/// So many times again, a kind of line is no news at all.
+const OLD: u64 = 8;
 /// What is kept of the word that sounds worst, in characters.
 const MOST_OF_A_WORD: usize = 32;
 /// How many minutes without a line are counted after one with lines.
 const MOST_MINUTES: i64 = 5;
 /// How many lines these assumptions weigh: every log has its errors sooner or later.
 const PRIOR_LINES: f32 = 50.0;
+/// How much faster than assumed a measured tail may fall.
+const STEEPEST: f32 = 2.0;
 
 impl Stream {
     pub(crate) fn new(since: Timestamp) -> Self {
@@ -91,33 +129,103 @@ impl Stream {
             levels: [0; 7],
             minute: None,
             counts: [0; 3],
-            tail: Tail::new(2.0, PRIOR_LINES),
+            novelty: Novelty::new(),
+            share: Share::default(),
+            tails: std::array::from_fn(|_| Tail::new(STEEPEST, PRIOR_LINES)),
+            withheld: std::array::from_fn(|_| Tail::new(STEEPEST, PRIOR_LINES)),
         }
     }
 
     /// What a line looks like. Its template has counted it already: a burst is seen by its last line.
-    pub(crate) fn assess(&self, level: Option<Level>, template: &TemplateStats) -> Assessment {
+    ///
+    /// That somebody calls it fatal and that it says so in its words are two witnesses, whose evidence adds up (Fisher
+    /// 1925); how often that is so is measured by a tail. That it is of a kind that was never seen, and how unlike other
+    /// new kinds its words are, have probabilities that were measured as well, the one given the other: they multiply.
+    /// How many there are is another matter: a burst is no less of one because its lines are harmless.
+    ///
+    /// A kind of line is news once. But what was new when an episode began is still so while it lasts: `onset` is when
+    /// the episode that is open began.
+    pub(crate) fn assess(
+        &self,
+        level: Option<Level>,
+        template: &TemplateStats,
+        onset: Option<Timestamp>,
+    ) -> Assessment {
+        let again = template.again as f64;
+        let old = template.again >= OLD;
         // Less each time that it comes again: what is new after a deploy is news once.
-        let novelty = NEW / (1.0 + template.again as f64);
+        let [novelty, unlike] =
+            [template.news, template.unlike].map(|news| if old { 0.0 } else { news / (1.0 + again) });
         let evidence = [
-            rarity(&LEVELS, level).at_least(rarity(&WORDS, template.word_level())),
+            rarity(&LEVELS, level),
+            rarity(&WORDS, template.word_level()),
             novelty,
+            unlike,
             template.rate.nominal(),
+            if Stream::badness(level, template) >= Level::Error {
+                self.share.nominal()
+            } else {
+                0.0
+            },
         ];
-        // How severe and how new a line is belong together; how many there are is another matter.
-        let nominal = of_sum(&evidence[..RATE]).at_least(evidence[RATE]);
+        let severity = of_sum(&[evidence[LEVEL], evidence[WORD]]);
+        let nominal = [severity, evidence[RATE].at_least(evidence[ERRORS])];
+        let surprise = self.surprise(nominal, novelty + unlike);
+        let state = if again > 0.0 && onset.is_some_and(|onset| template.first.seconds_since(onset) >= 0.0) {
+            self.surprise(nominal, template.news + template.unlike)
+        } else {
+            surprise
+        };
         Assessment {
-            surprise: self.tail.surprise(nominal),
+            surprise,
+            state,
             nominal,
             evidence,
         }
     }
 
-    pub(crate) fn learn(&mut self, level: Option<Level>, assessment: &Assessment, weight: f64) {
+    /// What is surprising by how severe a line and by how new its kind is, or by how many there are.
+    fn surprise(&self, nominal: [f64; 2], kind: f64) -> f64 {
+        let [severity, many] = self.measured(nominal);
+        // There are two ways of being strange, and the stranger one was chosen.
+        ((severity + kind).at_least(many) - std::f64::consts::LOG10_2).at_least(0.0)
+    }
+
+    fn measured(&self, nominal: [f64; 2]) -> [f64; 2] {
+        let mut measured = [0.0; 2];
+        for ((tail, nominal), measured) in self.tails.iter().zip(nominal).zip(&mut measured) {
+            // Most lines are nothing at all, and need no tail for it.
+            if nominal > 0.0 {
+                *measured = tail.surprise(nominal);
+            }
+        }
+        measured
+    }
+
+    /// Learns a line: as normal, or as one of an episode while learning is `guarded`.
+    ///
+    /// What is anomalous is not normal behaviour, and is not counted as such: a week with three fatal errors is no reason
+    /// to call the fourth usual. How often that may be told is a matter of the budget. But the lines are not forgotten
+    /// either: when the episode has lasted so long that it is accepted as normal, they all count.
+    pub(crate) fn learn(&mut self, level: Option<Level>, new: bool, assessment: &Assessment, guarded: bool) {
         if let Some(count) = self.levels.get_mut(level.unwrap_or(Level::Info) as usize) {
             *count += 1;
         }
-        self.tail.learn(assessment.nominal, weight);
+        self.novelty.learn(new);
+        let tails = if guarded { &mut self.withheld } else { &mut self.tails };
+        for (tail, nominal) in tails.iter_mut().zip(assessment.nominal) {
+            tail.learn(nominal, 1.0);
+        }
+    }
+
+    /// An episode begins or ends. What it held is normal from now on where it was `accepted`.
+    pub(crate) fn turn(&mut self, accepted: bool) {
+        for (tail, withheld) in self.tails.iter_mut().zip(&mut self.withheld) {
+            let withheld = std::mem::replace(withheld, Tail::new(STEEPEST, PRIOR_LINES));
+            if accepted {
+                tail.absorb(&withheld);
+            }
+        }
     }
 
     /// Counts a line of this severity for the minute that is open.
@@ -127,6 +235,7 @@ impl Stream {
         *errors += u32::from(level >= Level::Error);
         *warnings += u32::from(level == Level::Warn);
         *lines += 1;
+        self.share.count(now, level >= Level::Error);
     }
 
     /// The minutes that are over at `now`, each with its end and its errors, warnings and lines. Of a long pause
@@ -155,66 +264,30 @@ impl Stream {
         level: Option<Level>,
         template: &TemplateStats,
         text: Option<&str>,
+        vectors: &Vectors,
         assessment: &Assessment,
         surprise: f64,
     ) -> (Kind, Explanation) {
-        let evidence = &assessment.evidence;
+        // What decided is said: what the line is, or how many there are.
+        let [severity, many] = self.measured(assessment.nominal);
+        let mut evidence = assessment.evidence;
+        let is = severity + evidence[NOVELTY] + evidence[UNLIKE];
+        let (says, counts) = evidence.split_at_mut(RATE);
+        if many > is { says } else { counts }.fill(0.0);
+        let less = if evidence[RATE] >= evidence[ERRORS] {
+            ERRORS
+        } else {
+            RATE
+        };
+        evidence[less] = 0.0;
         let sum: f64 = evidence.iter().sum();
-        let usual_level = self.usual_level();
-        let mut parts: Vec<(f64, Kind, Contribution)> = [SEVERITY, NOVELTY, RATE]
-            .into_iter()
+        let mut parts: Vec<(f64, Kind, Contribution)> = (LEVEL..=ERRORS)
             .filter(|k| evidence[*k] > 0.0)
             .map(|k| {
-                let (of, model, kind, observed, expected, unit) = match k {
-                    SEVERITY if rarity(&WORDS, template.word_level()) > rarity(&LEVELS, level) => (
-                        "words",
-                        "severity",
-                        Kind::LogSeverity,
-                        Observation::Text(
-                            template
-                                .word
-                                .as_ref()
-                                .map_or_else(String::new, |(_, word)| word.clone()),
-                        ),
-                        Observation::Text("none like it".to_owned()),
-                        None,
-                    ),
-                    SEVERITY => (
-                        "level",
-                        "severity",
-                        Kind::LogSeverity,
-                        Observation::Level(level.unwrap_or(Level::Info)),
-                        Observation::Level(usual_level),
-                        None,
-                    ),
-                    NOVELTY => (
-                        "template",
-                        "novelty",
-                        Kind::NewTemplate,
-                        Observation::Number(template.again as f64 + 1.0),
-                        Observation::Text("known".to_owned()),
-                        Some("times seen"),
-                    ),
-                    _ => (
-                        "lines",
-                        "rate",
-                        Kind::LogBurst,
-                        Observation::Number(f64::from(template.rate.so_far())),
-                        Observation::Number(template.rate.usual()),
-                        Some("1/min"),
-                    ),
-                };
+                let (kind, contribution) = self.part(k, level, template, text, vectors);
                 let contribution = Contribution {
-                    of: of.to_owned(),
-                    model: model.to_owned(),
                     surprise: surprise * evidence[k] / sum,
-                    observed,
-                    expected: Expected {
-                        value: expected,
-                        low: None,
-                        high: None,
-                    },
-                    unit: unit.map(str::to_owned),
+                    ..contribution
                 };
                 (evidence[k], kind, contribution)
             })
@@ -228,6 +301,92 @@ impl Stream {
             ..Explanation::default()
         };
         (kind, explanation)
+    }
+
+    /// One piece of the evidence, in words and numbers.
+    fn part(
+        &self,
+        evidence: usize,
+        level: Option<Level>,
+        template: &TemplateStats,
+        text: Option<&str>,
+        vectors: &Vectors,
+    ) -> (Kind, Contribution) {
+        let (kind, of, model, observed, expected, unit) = match evidence {
+            LEVEL => (
+                Kind::LogSeverity,
+                "level",
+                "severity",
+                Observation::Level(level.unwrap_or(Level::Info)),
+                Observation::Level(self.usual_level()),
+                None,
+            ),
+            WORD => (
+                Kind::LogSeverity,
+                "words",
+                "severity",
+                Observation::Text(
+                    template
+                        .word
+                        .as_ref()
+                        .map_or_else(String::new, |(_, word)| word.clone()),
+                ),
+                Observation::Text("none like it".to_owned()),
+                None,
+            ),
+            NOVELTY => (
+                Kind::NewTemplate,
+                "template",
+                "novelty",
+                match template.again {
+                    0 => Observation::Text("first line of this kind".to_owned()),
+                    again => Observation::Text(format!("{} lines of this kind so far", again + 1)),
+                },
+                Observation::Text("known kinds".to_owned()),
+                None,
+            ),
+            UNLIKE => {
+                let found = text.and_then(|text| vectors.strangest(text));
+                let (word, model) = found.map_or(("", "forest"), |(word, model)| (word, model.name()));
+                (
+                    Kind::NewTemplate,
+                    "vector",
+                    model,
+                    Observation::Text(word.chars().take(MOST_OF_A_WORD).collect()),
+                    Observation::Text("words of other lines".to_owned()),
+                    None,
+                )
+            }
+            RATE => (
+                Kind::LogBurst,
+                "lines",
+                "rate",
+                Observation::Number(f64::from(template.rate.so_far())),
+                Observation::Number(template.rate.usual()),
+                Some("1/min"),
+            ),
+            _ => (
+                Kind::LogBurst,
+                "errors",
+                "rate",
+                Observation::Number(f64::from(self.share.so_far())),
+                Observation::Number(self.share.usual()),
+                Some("1/min"),
+            ),
+        };
+        let contribution = Contribution {
+            of: of.to_owned(),
+            model: model.to_owned(),
+            surprise: 0.0,
+            observed,
+            expected: Expected {
+                value: expected,
+                low: None,
+                high: None,
+            },
+            unit: unit.map(str::to_owned),
+        };
+        (kind, contribution)
     }
 
     /// How bad the line is by itself: its level, or what its words sound like.
@@ -253,3 +412,6 @@ fn rarity(table: &[f64; 7], level: Option<Level>) -> f64 {
 fn minute(time: Timestamp) -> i64 {
     time.nanos().div_euclid(60_000_000_000)
 }
+
+#[cfg(test)]
+mod tests;

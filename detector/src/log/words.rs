@@ -116,10 +116,33 @@ const NEGATIONS: [&str; 5] = ["no", "not", "without", "zero", "0"];
 /// Words that say that what was bad is over: "recovered from error", "error corrected".
 const MENDED: [&str; 4] = ["corrected", "recovered", "resolved", "succeeded"];
 
+/// The names that levels go by in lines: of RFC 5424, syslog.h, log4j, `java.util.logging` and Python's logging.
+const LEVEL_NAMES: [&str; 12] = [
+    "alert",
+    "crit",
+    "critical",
+    "emerg",
+    "emergency",
+    "err",
+    "error",
+    "fatal",
+    "panic",
+    "severe",
+    "warn",
+    "warning",
+];
+
 /// The worst that the words of a text say, and the word that says it; `None` when nothing sounds bad.
 pub(crate) fn worst(text: &str) -> Option<(Level, &str)> {
+    worst_beside(text, None)
+}
+
+/// The same of a line that claims a level. Where the text still holds the name of it, that is the claim and no second
+/// witness: the first word that says the level and no more is passed over.
+pub(crate) fn worst_beside(text: &str, claimed: Option<Level>) -> Option<(Level, &str)> {
     let mut worst: Option<(Level, &str)> = None;
     let mut negated = false;
+    let mut claimed = claimed;
     for word in text
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())
@@ -128,7 +151,12 @@ pub(crate) fn worst(text: &str) -> Option<(Level, &str)> {
             // One step less: it is over, but it has happened.
             worst = worst.map(|(_, word)| (Level::Warn, word));
         }
-        if let Some(level) = level(word)
+        let level = level(word);
+        if claimed.is_some() && level == claimed && is_one_of(word, &LEVEL_NAMES) {
+            claimed = None;
+            continue;
+        }
+        if let Some(level) = level
             && !negated
             && worst.is_none_or(|(known, _)| level > known)
         {
@@ -203,5 +231,17 @@ mod tests {
         ] {
             assert_eq!(worst(text).map(|(level, _)| level), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn the_name_of_the_level_is_no_second_witness() {
+        let words = |text, level| worst_beside(text, Some(level)).map(|(_, word)| word);
+        assert_eq!(words("KERNEL FATAL machine state register", Level::Fatal), None);
+        assert_eq!(words("ERROR: request took 5 s", Level::Error), None);
+        assert_eq!(words("WARNING disk is slow", Level::Warn), Some("slow"));
+        assert_eq!(words("FATAL error while loading", Level::Fatal), Some("error"));
+        // Said twice, it is said in the words as well; and what is no name of a level is not a claim.
+        assert_eq!(words("ERROR page error", Level::Error), Some("error"));
+        assert_eq!(words("failed to start", Level::Error), Some("failed"));
     }
 }

@@ -4,8 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::tail::Rate;
 use crate::episode::Episode;
+use crate::gamma_poisson::Rate;
 use crate::series::Pulse;
 use crate::threshold::{PRIOR_EVENTS, Tail};
 

@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use super::evidence::{Evidence, Family};
-use super::tail::{Rate, of_gamma, of_normal};
+use super::tail::{of_gamma, of_normal};
 use super::window::{Ring, Slot, Sums};
 use crate::decide::Course;
 use crate::episode::Episode;
+use crate::gamma_poisson::Rate;
 use crate::number::Bounded;
 use crate::series::Pulse;
 use crate::threshold::{PRIOR_EVENTS, Tail};
