@@ -34,6 +34,11 @@ pub(crate) struct Templates {
     /// How many templates were ever made.
     born: u64,
     slots: Vec<Option<Template>>,
+    /// How many messages the template of each slot has had, and its identity: what every message needs is kept apart
+    /// from what few do.
+    counts: Vec<u64>,
+    #[serde(skip)]
+    ids: Vec<u64>,
     /// Slots given up when templates became equal; the last is used first.
     free: Vec<u32>,
     /// The key of every template, in the order in which they were last seen.
@@ -76,8 +81,6 @@ struct Template {
     id: u64,
     /// Orders templates by age.
     born: u64,
-    /// Messages.
-    count: u64,
     text: String,
     /// Where the tokens are in the text.
     spans: Vec<Span>,
@@ -179,7 +182,7 @@ impl Templates {
 
     /// The identity: a hash of the text that the template was made with, the same on every host.
     pub(crate) fn id(&self, index: TemplateIndex) -> u64 {
-        self.template(index.0).map_or(0, |t| t.id)
+        self.ids.get(index.slot()).copied().unwrap_or(0)
     }
 
     /// What changes when the template is not the one that it was, or its positions are others.
@@ -222,10 +225,9 @@ impl Templates {
             .collect()
     }
 
-    #[cfg(test)]
     /// How many messages the template has had.
     pub(crate) fn count(&self, index: TemplateIndex) -> u64 {
-        self.template(index.0).map_or(0, |t| t.count)
+        self.counts.get(index.slot()).copied().unwrap_or(0)
     }
 
     /// The identities that messages have lost since this was asked last, each with the one that they have now.
@@ -254,14 +256,10 @@ impl Templates {
     }
 
     fn known(&mut self, slot: u32) -> Match {
-        if let Some(Some(template)) = self.slots.get_mut(slot as usize) {
-            template.count = template.count.saturating_add(1);
+        if let Some(count) = self.counts.get_mut(slot as usize) {
+            *count = count.saturating_add(1);
         }
-        Match {
-            index: TemplateIndex(slot),
-            new: false,
-            evicted: false,
-        }
+        Match::known(TemplateIndex(slot))
     }
 
     fn create(&mut self, tokens: &Tokens, message: &str) -> Match {
@@ -280,7 +278,6 @@ impl Templates {
         let template = Template {
             id: xxh3_64(text.as_bytes()),
             born: self.born,
-            count: 1,
             text,
             spans,
             wild: tokens.masked,
@@ -291,10 +288,12 @@ impl Templates {
         };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
+            self.counts.push(0);
+            self.ids.push(0);
             // No more slots than `max`, which is a u32.
             (self.slots.len() - 1) as u32
         });
-        self.insert(slot, template);
+        self.insert(slot, template, 1);
         Match {
             index: TemplateIndex(slot),
             new: true,
@@ -323,6 +322,7 @@ impl Templates {
 
     /// Takes back a template that has become more general, with those that it now covers.
     fn settle(&mut self, mut slot: u32, mut template: Template) -> Match {
+        let mut count = self.count(TemplateIndex(slot)).saturating_add(1);
         // A reading that was made general may be that of another template, whose lists have another length.
         let other = |key| self.index.variant(key).or_else(|| self.recency.peek(key));
         let variant = template.loose_key().and_then(other);
@@ -330,6 +330,7 @@ impl Templates {
             let (other, mut absorbed) = variant;
             template.loosen();
             absorbed.loosen();
+            count = count.saturating_add(self.count(TemplateIndex(other)));
             self.absorbed.extend(template.absorb(&absorbed, &mut slot, other));
         }
         let hashes = template.hashes.iter().copied();
@@ -340,20 +341,18 @@ impl Templates {
                 continue;
             }
             if let Some(absorbed) = self.remove(other) {
+                count = count.saturating_add(self.count(TemplateIndex(other)));
                 self.absorbed.extend(template.absorb(&absorbed, &mut slot, other));
             }
         }
-        template.count = template.count.saturating_add(1);
         self.free.retain(|&free| free != slot);
-        self.insert(slot, template);
-        Match {
-            index: TemplateIndex(slot),
-            new: false,
-            evicted: false,
-        }
+        self.insert(slot, template, count);
+        Match::known(TemplateIndex(slot))
     }
 
-    fn insert(&mut self, slot: u32, template: Template) {
+    fn insert(&mut self, slot: u32, template: Template, count: u64) {
+        self.ids[slot as usize] = template.id;
+        self.counts[slot as usize] = count;
         self.recency.insert(template.key(), slot);
         self.index.insert(slot, &template);
         self.slots[slot as usize] = Some(template);
@@ -432,10 +431,9 @@ impl Template {
         self.open |= positions;
     }
 
-    /// Counts the messages of another as its own; the older of the two gives identity and slot. What identity was given
-    /// up, and for which, where one was.
+    /// Takes what another had open; the older of the two gives identity and slot. What identity was given up, and for
+    /// which, where one was.
     fn absorb(&mut self, other: &Template, slot: &mut u32, slot_of_other: u32) -> Option<(u64, u64)> {
-        self.count = self.count.saturating_add(other.count);
         self.open |= other.open;
         let mut younger = other.id;
         if other.born < self.born {
@@ -462,6 +460,7 @@ struct State {
     max: u32,
     born: u64,
     slots: Vec<Option<Template>>,
+    counts: Vec<u64>,
     free: Vec<u32>,
     recency: Vec<u32>,
 }
@@ -473,12 +472,17 @@ impl TryFrom<State> for Templates {
         let mut templates = Templates {
             max: state.max.max(1),
             born: state.born,
+            ids: vec![0; state.slots.len()],
             slots: state.slots,
+            counts: state.counts,
             free: state.free,
             ..Templates::default()
         };
         if templates.slots.len() > templates.max as usize {
             return Err("there are more templates than the bound allows");
+        }
+        if templates.counts.len() != templates.slots.len() {
+            return Err("there are not as many counts as templates");
         }
         let mut once = vec![false; templates.slots.len()];
         for &slot in templates.free.iter().chain(&state.recency) {
@@ -497,6 +501,7 @@ impl TryFrom<State> for Templates {
                 return Err("an empty slot is in the order of last sight");
             };
             template.derive()?;
+            templates.ids[slot as usize] = template.id;
             templates.recency.insert(template.key(), slot);
             templates.index.insert(slot, template);
         }
