@@ -3,7 +3,7 @@
 //! A wrong key makes noise, so that only what says what it is counts:
 //! - a name that means one and its value, `request_id=…`, `traceId: …`, `Correlation ID: …`;
 //! - a UUID in brackets of its own, also after `req-` (`[req-5a2050e7-…]`);
-//! - a word and a long number, `blk_-1608999687919862906`, `job_1445144423722_0020`.
+//! - such a word and a long number, `blk_-1608999687919862906`, `req_81236712634`.
 //!
 //! Whether lines share it, only time tells: what is found in one line alone is no session.
 
@@ -34,7 +34,9 @@ const LONGEST: usize = 128;
 /// So many bytes of a message are looked at.
 const LOOKED_AT: usize = 2_048;
 const UUID: usize = 36;
-/// A word and a number of so many digits are an identity.
+/// Words that mean a request, a block or a trace, before a number of so many digits. Jobs, containers and hosts have such
+/// numbers as well, but what is done for them is not one thing after another.
+const WORDS: [&str; 8] = ["blk", "block", "req", "request", "trace", "txn", "session", "corr"];
 const DIGITS: usize = 8;
 
 /// What a message says it belongs to, where it says so.
@@ -131,7 +133,8 @@ fn numbered(message: &str, at: usize) -> Option<&str> {
         || bytes
             .get(start - 1)
             .is_some_and(|byte| matches!(byte, b' ' | b'[' | b'(' | b'<' | b'"' | b'\'' | b'=' | b':' | b','));
-    if !begins || !(2..=16).contains(&letters) {
+    let word = message.get(start..at)?;
+    if !begins || !WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)) {
         return None;
     }
     let rest = after.get(sign + digits..)?;

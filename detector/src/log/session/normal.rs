@@ -12,12 +12,15 @@
 //! session that was strange when it came is so only as long as nothing like it comes again: the strangest ones are kept,
 //! and compared with what came later, so that what is counted is the chance that the next one is like none (Good 1953).
 
+mod merge;
+mod state;
+
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::evidence::SessionEvidence;
 use super::profile::{Difference, Profile, counts};
-use super::{END, OTHER, START, Session, Table, in_order, table};
+use super::{END, OTHER, START, Session, Table, table};
 use crate::config::Learning;
 use crate::event::Timestamp;
 use crate::number::Bounded;
@@ -25,7 +28,7 @@ use crate::threshold::Tail;
 use crate::verdict::Fingerprint;
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
-#[serde(from = "State", into = "State")]
+#[serde(from = "state::State", into = "state::State")]
 pub(super) struct Normal {
     /// Weight of the sessions seen.
     sessions: f64,
@@ -249,66 +252,6 @@ impl Normal {
         }
         self.calibrate(exception, weight);
         judged
-    }
-
-    /// The steps and profiles that name an event which has become another one do so with that one's name. Tells whether
-    /// the event was known.
-    pub(super) fn merge(&mut self, younger: u64, older: u64) -> bool {
-        let Some(gone) = self.events.pop(&younger) else {
-            return false;
-        };
-        match self.events.get_mut(&older) {
-            Some(event) => {
-                // A session had the one or the other.
-                event.weight = (event.weight + gone.weight).at_most(self.sessions);
-                if event.sizes.len() < gone.sizes.len() {
-                    event.sizes.resize(gone.sizes.len(), 0.0);
-                }
-                for (sum, weight) in event.sizes.iter_mut().zip(gone.sizes) {
-                    *sum += weight;
-                }
-            }
-            None => {
-                self.events.put(older, gone);
-            }
-        }
-        let profiles = in_order(&self.profiles);
-        self.profiles.clear();
-        for (_, mut known) in profiles {
-            known.profile.merge(younger, older);
-            let key = known.profile.key();
-            match self.profiles.get_mut(&key) {
-                Some(same) => {
-                    same.weight += known.weight;
-                    same.seen = same.seen.saturating_add(known.seen);
-                    same.since = same.since.min(known.since);
-                }
-                None => {
-                    self.profiles.put(key, known);
-                }
-            }
-        }
-        let named = |event| if event == younger { older } else { event };
-        let steps = in_order(&self.steps);
-        self.steps.clear();
-        for (_, step) in steps {
-            let step = Step {
-                from: named(step.from),
-                to: named(step.to),
-                ..step
-            };
-            let key = key(step.from, step.to);
-            match self.steps.get_mut(&key) {
-                Some(same) => same.weight += step.weight,
-                None => {
-                    self.steps.put(key, step);
-                }
-            }
-        }
-        for exception in &mut self.exceptions {
-            exception.profile.merge(younger, older);
-        }
-        true
     }
 
     #[cfg(test)]
@@ -644,50 +587,4 @@ fn key(from: u64, to: u64) -> u64 {
     first.copy_from_slice(&from.to_le_bytes());
     second.copy_from_slice(&to.to_le_bytes());
     xxh3_64(&bytes)
-}
-
-/// As it is written: tables least recently used first, so that reading them restores the order.
-#[derive(Serialize, Deserialize)]
-struct State {
-    sessions: f64,
-    events: Vec<(u64, Event)>,
-    profiles: Vec<(u64, Known)>,
-    steps: Vec<(u64, Step)>,
-    tail: Tail,
-    exceptions: Vec<Exception>,
-    strange: f64,
-    unlike: f64,
-    pauses: [f64; PAUSES],
-}
-
-impl From<Normal> for State {
-    fn from(normal: Normal) -> Self {
-        State {
-            sessions: normal.sessions,
-            events: in_order(&normal.events),
-            profiles: in_order(&normal.profiles),
-            steps: in_order(&normal.steps),
-            tail: normal.tail,
-            exceptions: normal.exceptions,
-            strange: normal.strange,
-            unlike: normal.unlike,
-            pauses: normal.pauses,
-        }
-    }
-}
-
-impl From<State> for Normal {
-    fn from(state: State) -> Self {
-        Normal {
-            sessions: state.sessions,
-            events: table(state.events),
-            profiles: table(state.profiles),
-            steps: table(state.steps),
-            tail: state.tail,
-            exceptions: state.exceptions,
-            strange: state.strange,
-            unlike: state.unlike,
-            pauses: state.pauses,
-        }
-    }
 }

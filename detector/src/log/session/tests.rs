@@ -359,10 +359,7 @@ fn a_line_says_what_it_belongs_to() {
             "Received block blk_-1608999687919862906 of size 91178 from /10.250.10.6",
             "blk_-1608999687919862906",
         ),
-        (
-            "Added attempt_1445144423722_0020_m_000002_0 to list",
-            "attempt_1445144423722_0020_m_000002_0",
-        ),
+        ("queued (req_81236712634)", "req_81236712634"),
     ] {
         assert_eq!(session_in(message), Some(session), "{message}");
     }
@@ -377,6 +374,7 @@ fn a_line_says_what_it_belongs_to() {
         "[12345] started",
         "[00000000-0000-0000-0000-000000000000 - - -] started",
         "/var/log/app_20261120.log rotated",
+        "Added attempt_1445144423722_0020_m_000002_0 to list",
         "x86_64 build, utf_8, key_123",
         "at 2026-11-20T09:00:00Z [error] 10.0.0.1:8080",
     ] {
