@@ -33,6 +33,8 @@ const STEP: (u64, u64) = (100, 100);
 const LIMIT: (u64, u64) = (1_000, 100);
 // Labels and an explanation, which a series has as well.
 const NEAR: (u64, u64) = (22_000, 2_000);
+// With what is due of it; counts over a window are the largest.
+const TRACK: (u64, u64) = (1_000, 250);
 
 /// What a detector with this configuration can need, part by part. It is reached only by traffic that fills every
 /// bound.
@@ -63,6 +65,11 @@ pub fn footprint(config: &Config) -> Vec<Part> {
         part("open sessions", crate::detector::MOST_SESSIONS as u64, SESSION),
         part("answers of people", crate::detector::MOST_FEEDBACK as u64, ANSWER),
         part("steps of sessions", crate::log::ALL_STEPS as u64, STEP),
+        part(
+            "sequences and counts of patterns",
+            crate::pattern::MOST_TRACKS as u64,
+            TRACK,
+        ),
     ];
     if !config.rules.is_empty() {
         parts.push(part("hard limits", config.rules.len() as u64, LIMIT));

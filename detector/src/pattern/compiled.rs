@@ -1,0 +1,754 @@
+//! Patterns ready for use: each line is looked at once for all of them.
+
+use std::collections::BTreeMap;
+
+use regex_lite::{Regex, RegexBuilder};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
+
+use super::filter::Filter;
+use super::fuzzy::{Phrase, parts};
+use super::literal::{self, MOST_NESTED};
+use super::track::{Overdue, PatternState, Whose};
+use super::{By, Fuzzy, LONGEST_LINE, Lines, Pattern, PatternConfig, PatternReport, Seconds, Sequence, When, library};
+use crate::event::{Level, LogRecord, Subject, Timestamp};
+use crate::verdict::{Contribution, Expected, Explanation, Fingerprint, Kind, NamedPattern, Observation, Severity};
+
+/// A regular expression may be so long, in bytes, and may look for so many characters, with what is repeated counted as
+/// often as it is: it may take so many steps for each byte of a line.
+const LONGEST_EXPRESSION: usize = 1_000;
+const MOST_STEPS: u64 = 2_000;
+/// What the library may need for an expression; `MOST_STEPS` is the limit that is met first, the same on every target.
+const MOST_MEMORY: usize = 4 << 20;
+
+/// Counts up to this are taken of the lines themselves, and greater ones in tenths of the window.
+const FEW_LINES: u32 = 64;
+
+/// Patterns that are named as the reason of one anomaly, and what is shown of a line.
+const MOST_NAMED: usize = 5;
+const MOST_SHOWN: usize = 200;
+
+/// The patterns of a configuration.
+#[derive(Debug)]
+pub(crate) struct Patterns {
+    rules: Vec<Rule>,
+    selectors: Vec<Selector>,
+    filter: Filter,
+    /// Selectors that every line is given to, since no text stands in all that they find.
+    always: Vec<usize>,
+    /// Rules about whatever is surprising.
+    surprising: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Rule {
+    pattern: Pattern,
+    library: bool,
+    /// Of the name, for what is counted, and of what it finds as well, for what is followed.
+    id: u64,
+    track: u64,
+}
+
+/// What finds lines, for one rule or several.
+#[derive(Debug)]
+struct Selector {
+    test: Test,
+    /// What the filter found is all that there is to find.
+    whole: bool,
+    users: Vec<(usize, Part)>,
+}
+
+#[derive(Debug)]
+enum Test {
+    Expression(Regex),
+    Phrase(Phrase),
+}
+
+/// What a line is to a rule.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Part {
+    Then,
+    First,
+    Only,
+}
+
+/// A pattern that was found.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Found {
+    rule: usize,
+    pub(crate) mark: Mark,
+    about: Option<String>,
+    evidence: Evidence,
+}
+
+/// What a pattern that was found means for the event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Mark {
+    /// The event is anomalous whatever its surprise is.
+    pub(crate) alarm: bool,
+    /// It matters at least so much.
+    pub(crate) severity: Severity,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Evidence {
+    Line,
+    After(f64),
+    Without { seconds: f64, within: f64 },
+    Spike { count: f64, usual: f64, factor: f64 },
+    Rate { count: f64, least: f64 },
+    Growth { share: f64, least: f64 },
+    Period(f64),
+    Surprise { surprise: f64, least: f64 },
+}
+
+impl Mark {
+    /// What several patterns mean for one event. What only names a line does not make an alarm matter more than the
+    /// alarm's own pattern says.
+    pub(crate) fn of(found: &[Found]) -> Option<Mark> {
+        found.iter().map(|found| found.mark).max()
+    }
+}
+
+impl Patterns {
+    /// Whether these patterns can be used.
+    pub(super) fn check(rules: &[Pattern]) -> Result<(), String> {
+        Compiler::new(rules).all(rules.iter().map(|pattern| (pattern.clone(), false)))?;
+        Ok(())
+    }
+
+    /// The patterns of a configuration, whose parts were checked when it was read.
+    pub(crate) fn new(config: &PatternConfig) -> Self {
+        let library = library::patterns()
+            .filter(|_| config.library)
+            .filter_map(|mut pattern| {
+                let change = config.change.0.get(pattern.name.as_str()).copied().unwrap_or_default();
+                pattern.alarm = change.alarm;
+                pattern.severity = change.severity.unwrap_or(pattern.severity);
+                (!change.off).then_some((pattern, true))
+            });
+        let own = config.rules.0.iter().map(|pattern| (pattern.clone(), false));
+        Compiler::new(&config.rules.0)
+            .all(own.chain(library))
+            .expect("the library is tested, and rules are compiled when they are read")
+    }
+
+    /// How many patterns there are.
+    pub(crate) fn len(&self) -> usize {
+        self.rules.len()
+    }
+
+    /// The patterns that are found with a line, those that alarm first.
+    pub(crate) fn observe(
+        &self,
+        record: &LogRecord<'_>,
+        series: u64,
+        learns: bool,
+        state: &mut PatternState,
+    ) -> Vec<Found> {
+        let text = record
+            .message
+            .get(..record.message.floor_char_boundary(LONGEST_LINE))
+            .unwrap_or_default();
+        let mut candidates: Vec<usize> = Vec::new();
+        self.filter.scan(text.as_bytes(), |selector| {
+            if !candidates.contains(&selector) {
+                candidates.push(selector);
+            }
+        });
+        candidates.extend(&self.always);
+        state.begin(record.time);
+        if candidates.is_empty() {
+            return Vec::new();
+        }
+        let mut parts: Vec<(usize, Part, usize)> = Vec::new();
+        for index in candidates {
+            if let Some(selector) = self.selectors.get(index)
+                && (selector.whole || selector.test.is_in(text))
+            {
+                parts.extend(selector.users.iter().map(|(rule, part)| (*rule, *part, index)));
+            }
+        }
+        // In the order of the rules, and for each an answer before the question that the same line asks.
+        parts.sort_unstable();
+        let mut found: Vec<Found> = parts
+            .into_iter()
+            .filter_map(|(index, part, selector)| {
+                let rule = self.rules.get(index).filter(|rule| rule.is_about(record))?;
+                let line = Line {
+                    record,
+                    text,
+                    series,
+                    learns,
+                    test: &self.selectors.get(selector)?.test,
+                };
+                let (evidence, about) = rule.look(part, &line, state)?;
+                Some(rule.found(index, evidence, about))
+            })
+            .collect();
+        found.sort_by_key(|found| std::cmp::Reverse(found.mark));
+        found
+    }
+
+    /// The patterns about whatever is as surprising as this, added to those that were found.
+    pub(crate) fn observe_surprise(
+        &self,
+        subject: &Subject<'_>,
+        level: Option<Level>,
+        surprise: f64,
+        found: &mut Vec<Found>,
+    ) {
+        for index in &self.surprising {
+            if let Some(rule) = self.rules.get(*index)
+                && let When::Surprise(least) = rule.pattern.when
+                && surprise >= least.value()
+                && rule.is_of(subject, level)
+            {
+                let least = least.value();
+                found.push(rule.found(*index, Evidence::Surprise { surprise, least }, None));
+            }
+        }
+        found.sort_by_key(|found| std::cmp::Reverse(found.mark));
+    }
+
+    /// What is over and was awaited, with the series that it is of; what has only become void is left out.
+    pub(crate) fn overdue(&self, overdue: Overdue) -> Option<Found> {
+        let (index, rule) = self
+            .rules
+            .iter()
+            .enumerate()
+            .find(|(_, rule)| rule.track == overdue.rule)?;
+        let within = match &rule.pattern.when {
+            When::Sequence(sequence) if sequence.absent => sequence.within_seconds,
+            When::Absence(absence) => absence.within_seconds,
+            _ => return None,
+        };
+        let evidence = Evidence::Without {
+            seconds: overdue.due.seconds_since(overdue.since),
+            within: within.value(),
+        };
+        Some(rule.found(index, evidence, overdue.about))
+    }
+
+    /// Counts what was found.
+    pub(crate) fn count(&self, found: &[Found], about: Fingerprint, time: Timestamp, state: &mut PatternState) {
+        for found in found {
+            if let Some(rule) = self.rules.get(found.rule) {
+                state.count(rule.id, about, time);
+            }
+        }
+    }
+
+    /// What is counted of patterns that are no longer there is forgotten.
+    pub(crate) fn forget_others(&self, state: &mut PatternState) {
+        let known = |id| self.rules.iter().any(|rule| rule.id == id);
+        state.keep(known);
+    }
+
+    /// The names of what was found.
+    pub(crate) fn named(&self, found: &[Found]) -> Vec<NamedPattern> {
+        let named = found.iter().filter_map(|found| {
+            let pattern = &self.rules.get(found.rule)?.pattern;
+            Some(NamedPattern {
+                name: pattern.name.as_str().to_owned(),
+                description: pattern.description.as_str().to_owned(),
+                severity: pattern.severity,
+                about: found.about.clone(),
+            })
+        });
+        named.take(MOST_NAMED).collect()
+    }
+
+    /// What patterns say that alarm, before what the models say. The parts of `models` have to sum to what the models
+    /// find beyond the threshold; the patterns take the rest of `surprise`, in equal parts.
+    pub(crate) fn explain(
+        &self,
+        found: &[Found],
+        message: &str,
+        surprise: f64,
+        mut models: Explanation,
+    ) -> (Kind, Explanation) {
+        let known: f64 = models.contributions.iter().map(|part| part.surprise).sum();
+        let alarms: Vec<&Found> = found.iter().filter(|found| found.mark.alarm).take(MOST_NAMED).collect();
+        let share = (surprise - known).max(0.0) / alarms.len().max(1) as f64;
+        let mut contributions: Vec<Contribution> = alarms
+            .into_iter()
+            .filter_map(|found| {
+                let name = &self.rules.get(found.rule)?.pattern.name;
+                Some(found.evidence.contribution(name.as_str(), share, message))
+            })
+            .collect();
+        contributions.append(&mut models.contributions);
+        models.contributions = contributions;
+        // No other number would keep a line from being what it is.
+        models.counterfactual.clear();
+        models.patterns = self.named(found);
+        (Kind::Pattern, models)
+    }
+
+    /// What was found of each pattern so far.
+    pub(crate) fn reports<'a>(&'a self, state: &'a PatternState) -> impl Iterator<Item = PatternReport> + 'a {
+        self.rules.iter().map(|rule| {
+            let tally = state.tally(rule.id);
+            let answers = tally.fine + tally.matters;
+            PatternReport {
+                name: rule.pattern.name.as_str().to_owned(),
+                description: rule.pattern.description.as_str().to_owned(),
+                severity: rule.pattern.severity,
+                alarm: rule.pattern.alarm,
+                library: rule.library,
+                matches: tally.matches,
+                last: tally.last,
+                fine: tally.fine,
+                matters: tally.matters,
+                success_rate: (answers > 0).then(|| tally.matters as f64 / answers as f64),
+            }
+        })
+    }
+}
+
+/// A line as a rule looks at it.
+struct Line<'a> {
+    record: &'a LogRecord<'a>,
+    text: &'a str,
+    series: u64,
+    learns: bool,
+    test: &'a Test,
+}
+
+impl Line<'_> {
+    /// What lines have to have in common with this one.
+    fn by(&self, by: &By) -> Option<(u64, Option<&str>)> {
+        match by {
+            By::Subject => Some((self.record.subject.key(), None)),
+            By::Session => self
+                .record
+                .session
+                .map(|session| (xxh3_64(session.as_bytes()), Some(session))),
+            By::Capture(group) => {
+                let text = self.captured(group.as_str())?;
+                Some((xxh3_64(text.as_bytes()), Some(text)))
+            }
+        }
+    }
+
+    fn captured(&self, group: &str) -> Option<&str> {
+        let Test::Expression(expression) = self.test else {
+            return None;
+        };
+        Some(expression.captures(self.text)?.name(group)?.as_str())
+    }
+}
+
+impl Rule {
+    fn is_about(&self, record: &LogRecord<'_>) -> bool {
+        self.is_of(&record.subject, record.level)
+    }
+
+    fn is_of(&self, subject: &Subject<'_>, level: Option<Level>) -> bool {
+        let service = self.pattern.service.as_ref();
+        let is_service = service.is_none_or(|service| {
+            let mut labels = subject.labels().iter();
+            labels.any(|label| label.name == "service" && label.value == service.as_str())
+        });
+        is_service
+            && self
+                .pattern
+                .level
+                .is_none_or(|least| level.is_some_and(|level| level >= least))
+    }
+
+    fn found(&self, index: usize, evidence: Evidence, about: Option<String>) -> Found {
+        Found {
+            rule: index,
+            mark: Mark {
+                alarm: self.pattern.alarm,
+                severity: self.pattern.severity,
+            },
+            about,
+            evidence,
+        }
+    }
+
+    /// What a line that was selected means for this rule.
+    fn look(&self, part: Part, line: &Line<'_>, state: &mut PatternState) -> Option<(Evidence, Option<String>)> {
+        let by = match &self.pattern.when {
+            When::Regex(_) | When::Fuzzy(_) => return Some((Evidence::Line, None)),
+            When::Surprise(_) => return None,
+            When::Sequence(sequence) => &sequence.by,
+            When::Spike(spike) => &spike.by,
+            When::Rate(rate) => &rate.by,
+            When::Growth(growth) => &growth.by,
+            When::Periodic(periodic) => &periodic.by,
+            When::Absence(absence) => &absence.by,
+        };
+        let (key, about) = line.by(by)?;
+        let time = line.record.time;
+        let whose = Whose {
+            key: xxh3_64_with_seed(&key.to_le_bytes(), self.track),
+            rule: self.track,
+            series: line.series,
+            about,
+            time,
+        };
+        let evidence = match &self.pattern.when {
+            When::Regex(_) | When::Fuzzy(_) | When::Surprise(_) => None,
+            When::Sequence(sequence) => {
+                let within = sequence.within_seconds.value();
+                if part == Part::First {
+                    state.open(&whose, within, sequence.absent);
+                    return None;
+                }
+                let elapsed = state.answered(whose.key, time, within)?;
+                (!sequence.absent).then_some(Evidence::After(elapsed))
+            }
+            When::Spike(spike) => {
+                let seconds = spike.window_seconds.value();
+                let window = state.window(&whose, seconds)?;
+                window.add(time, seconds, None);
+                let factor = spike.factor.value();
+                let usual = window.spike(time, seconds, factor, line.learns)?;
+                let count = window.count();
+                (count >= f64::from(spike.least.value())).then_some(Evidence::Spike { count, usual, factor })
+            }
+            When::Rate(rate) => {
+                let (seconds, least) = (rate.window_seconds.value(), rate.count.value());
+                let few = least <= FEW_LINES;
+                let recent = if few && rate.for_seconds.is_none() {
+                    state.recent(&whose, least as usize, seconds) as f64
+                } else {
+                    let window = state.window(&whose, seconds)?;
+                    let lasting = rate.for_seconds.map_or(0.0, Seconds::value);
+                    window.add(time, seconds, None);
+                    let count = window.count();
+                    if !window.enough(time, count >= f64::from(least), lasting) {
+                        return None;
+                    }
+                    count
+                };
+                (recent >= f64::from(least)).then_some(Evidence::Rate {
+                    count: recent,
+                    least: f64::from(least),
+                })
+            }
+            When::Growth(growth) => {
+                let number = growth.value.as_ref().map(|group| {
+                    let text = line.captured(group.as_str())?;
+                    text.parse::<f64>().ok().filter(|number| number.is_finite())
+                });
+                if number == Some(None) {
+                    return None;
+                }
+                let seconds = growth.window_seconds.value();
+                let window = state.window(&whose, seconds)?;
+                if !window.add(time, seconds, number.flatten()) {
+                    return None;
+                }
+                let share = window.rising(seconds, growth.value.is_some())?;
+                let least = growth.threshold.value();
+                (share >= least).then_some(Evidence::Growth { share, least })
+            }
+            When::Periodic(periodic) => {
+                let every = periodic.every_seconds.map(Seconds::value);
+                let beats = state.beats(&whose)?;
+                let (run, gap) = beats.add(time, every, periodic.tolerance.value());
+                (run >= periodic.times.value()).then_some(Evidence::Period(gap))
+            }
+            When::Absence(absence) => {
+                state.awaits(&whose, absence.within_seconds.value());
+                None
+            }
+        }?;
+        Some((evidence, about.map(crate::series::shortened)))
+    }
+}
+
+impl Test {
+    fn is_in(&self, text: &str) -> bool {
+        match self {
+            Test::Expression(expression) => expression.is_match(text),
+            Test::Phrase(phrase) => phrase.is_in(text),
+        }
+    }
+}
+
+impl Evidence {
+    fn contribution(self, name: &str, surprise: f64, message: &str) -> Contribution {
+        let shown = message
+            .get(..message.floor_char_boundary(MOST_SHOWN))
+            .unwrap_or(message);
+        let number = Observation::Number;
+        let text = |text: &str| Observation::Text(text.to_owned());
+        let limit = |limit: f64| (number(limit), Some(limit));
+        let (observed, (value, high), unit) = match self {
+            Evidence::Line => (text(shown), (text("no such line"), None), None),
+            Evidence::After(seconds) => (number(seconds), (text("no such sequence"), None), Some("s")),
+            Evidence::Without { seconds, within } => (number(seconds), limit(within), Some("s")),
+            Evidence::Spike { count, usual, factor } => (number(count), (number(usual), Some(factor * usual)), None),
+            Evidence::Rate { count, least } => (number(count), limit(least), None),
+            Evidence::Growth { share, least } => (number(share), limit(least), None),
+            Evidence::Period(gap) => (number(gap), (text("no regular times"), None), Some("s")),
+            Evidence::Surprise { surprise, least } => (number(surprise), limit(least), None),
+        };
+        Contribution {
+            of: name.to_owned(),
+            model: "pattern".to_owned(),
+            surprise,
+            observed,
+            expected: Expected { value, low: None, high },
+            unit: unit.map(str::to_owned),
+        }
+    }
+}
+
+/// Makes rules of patterns. What several of them look for is looked for once.
+struct Compiler<'a> {
+    own: BTreeMap<&'a str, &'a Pattern>,
+    sources: Vec<Lines>,
+    selectors: Vec<Selector>,
+    literals: Vec<(usize, String)>,
+    always: Vec<usize>,
+}
+
+/// Where something is in a configuration.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    pattern: &'a str,
+    field: &'a str,
+}
+
+impl Place<'_> {
+    fn wrong(self, message: impl std::fmt::Display) -> String {
+        format!("pattern `{}`, field `{}`: {message}", self.pattern, self.field)
+    }
+}
+
+impl<'a> Compiler<'a> {
+    fn new(own: &'a [Pattern]) -> Self {
+        Compiler {
+            own: own.iter().map(|pattern| (pattern.name.as_str(), pattern)).collect(),
+            sources: Vec::new(),
+            selectors: Vec::new(),
+            literals: Vec::new(),
+            always: Vec::new(),
+        }
+    }
+
+    fn all(mut self, patterns: impl Iterator<Item = (Pattern, bool)>) -> Result<Patterns, String> {
+        let mut rules = Vec::new();
+        let mut surprising = Vec::new();
+        for (index, (pattern, library)) in patterns.enumerate() {
+            self.rule(index, &pattern)?;
+            if let When::Surprise(_) = pattern.when {
+                surprising.push(index);
+            }
+            let id = xxh3_64(pattern.name.as_str().as_bytes());
+            let what = format!("{:?}", pattern.when);
+            rules.push(Rule {
+                id,
+                track: xxh3_64_with_seed(what.as_bytes(), id),
+                pattern,
+                library,
+            });
+        }
+        let literals = self.literals.iter().map(|(selector, text)| (*selector, text.as_str()));
+        Ok(Patterns {
+            rules,
+            filter: Filter::new(literals),
+            selectors: self.selectors,
+            always: self.always,
+            surprising,
+        })
+    }
+
+    fn rule(&mut self, index: usize, pattern: &Pattern) -> Result<(), String> {
+        let name = pattern.name.as_str();
+        let at = |field| Place { pattern: name, field };
+        match &pattern.when {
+            When::Regex(expression) => self.lines(
+                index,
+                Part::Only,
+                &Lines::Regex(expression.clone()),
+                at("when.regex"),
+                &[],
+            ),
+            When::Fuzzy(fuzzy) => self.lines(index, Part::Only, &Lines::Fuzzy(fuzzy.clone()), at("when.fuzzy"), &[]),
+            When::Surprise(_) => Ok(()),
+            When::Sequence(Sequence { first, then, by, .. }) => {
+                self.lines(index, Part::First, first, at("when.sequence.first"), &[by.group()])?;
+                self.lines(index, Part::Then, then, at("when.sequence.then"), &[by.group()])
+            }
+            When::Spike(spike) => self.lines(index, Part::Only, &spike.of, at("when.spike.of"), &[spike.by.group()]),
+            When::Rate(rate) => self.lines(index, Part::Only, &rate.of, at("when.rate.of"), &[rate.by.group()]),
+            When::Growth(growth) => {
+                let groups = [
+                    growth.by.group(),
+                    growth.value.as_ref().map(|group| ("value", group.as_str())),
+                ];
+                self.lines(index, Part::Only, &growth.of, at("when.growth.of"), &groups)
+            }
+            When::Periodic(periodic) => self.lines(
+                index,
+                Part::Only,
+                &periodic.of,
+                at("when.periodic.of"),
+                &[periodic.by.group()],
+            ),
+            When::Absence(absence) => self.lines(
+                index,
+                Part::Only,
+                &absence.of,
+                at("when.absence.of"),
+                &[absence.by.group()],
+            ),
+        }
+    }
+
+    /// The lines of a rule, which have to have these groups.
+    fn lines(
+        &mut self,
+        rule: usize,
+        part: Part,
+        lines: &Lines,
+        place: Place<'_>,
+        groups: &[Option<(&str, &str)>],
+    ) -> Result<(), String> {
+        let lines = self.resolved(lines, place)?;
+        let index = match self.sources.iter().position(|source| *source == lines) {
+            Some(index) => index,
+            None => self.selector(lines, place)?,
+        };
+        let Some(selector) = self.selectors.get_mut(index) else {
+            return Ok(());
+        };
+        for (field, group) in groups.iter().flatten() {
+            let has = match &selector.test {
+                Test::Expression(expression) => expression.capture_names().flatten().any(|name| name == *group),
+                Test::Phrase(_) => false,
+            };
+            if !has {
+                return Err(place.wrong(format_args!(
+                    "`{field}` names the group `{group}`, which is not there: write (?<{group}>…) around it in the \
+                     regular expression"
+                )));
+            }
+        }
+        selector.users.push((rule, part));
+        Ok(())
+    }
+
+    /// Lines that another pattern finds are what that one looks for.
+    fn resolved(&self, lines: &Lines, place: Place<'_>) -> Result<Lines, String> {
+        let Lines::Pattern(name) = lines else {
+            return Ok(lines.clone());
+        };
+        let name = name.as_str();
+        let when = match self.own.get(name) {
+            Some(pattern) => Some(pattern.when.clone()),
+            None => library::named(name).map(|entry| When::Regex(entry.regex.to_owned())),
+        };
+        match when {
+            Some(When::Regex(expression)) => Ok(Lines::Regex(expression)),
+            Some(When::Fuzzy(fuzzy)) => Ok(Lines::Fuzzy(fuzzy)),
+            Some(_) => Err(place.wrong(format_args!(
+                "the pattern `{name}` is about more than one line: name one of the kind `regex` or `fuzzy`"
+            ))),
+            None => Err(place.wrong(format_args!(
+                "there is no pattern `{name}`: name one of `rules` or of the library"
+            ))),
+        }
+    }
+
+    fn selector(&mut self, lines: Lines, place: Place<'_>) -> Result<usize, String> {
+        let index = self.selectors.len();
+        let (test, literals, whole) = match &lines {
+            Lines::Regex(text) => {
+                let (expression, shape) = expression(text, place)?;
+                (Test::Expression(expression), shape.literals, shape.whole)
+            }
+            Lines::Fuzzy(fuzzy) => {
+                let phrase = phrase(fuzzy, place)?;
+                let literals = phrase.literals(&fuzzy.phrase);
+                (Test::Phrase(phrase), literals, false)
+            }
+            Lines::Pattern(_) => return Err(place.wrong("this is not a pattern of lines")),
+        };
+        match literals {
+            Some(literals) => self.literals.extend(literals.into_iter().map(|text| (index, text))),
+            None => self.always.push(index),
+        }
+        self.selectors.push(Selector {
+            test,
+            whole,
+            users: Vec::new(),
+        });
+        self.sources.push(lines);
+        Ok(index)
+    }
+}
+
+/// A regular expression, and what stands in all that it finds.
+fn expression(text: &str, place: Place<'_>) -> Result<(Regex, literal::Shape), String> {
+    if text.len() > LONGEST_EXPRESSION {
+        return Err(place.wrong(format_args!(
+            "the regular expression has {} bytes, and one can have at most {LONGEST_EXPRESSION}: shorten it, or make \
+             two patterns of it",
+            text.len()
+        )));
+    }
+    let shape = literal::shape(text);
+    if shape.steps > MOST_STEPS {
+        return Err(place.wrong(format_args!(
+            "the regular expression looks for {} characters, with what is repeated counted as often as it is, and one \
+             can look for at most {MOST_STEPS}: repeat less",
+            shape.steps
+        )));
+    }
+    let expression = RegexBuilder::new(text)
+        .nest_limit(MOST_NESTED)
+        .size_limit(MOST_MEMORY)
+        .build()
+        .map_err(|error| {
+            place.wrong(format_args!(
+                "this is no regular expression that can be used ({error}): see the syntax of the crate regex-lite; \
+                 groups can be nested {MOST_NESTED} deep"
+            ))
+        })?;
+    if expression.is_match("") {
+        return Err(place.wrong(
+            "the regular expression is found in an empty text, and so in every line: write what has to be there",
+        ));
+    }
+    Ok((expression, shape))
+}
+
+fn phrase(fuzzy: &Fuzzy, place: Place<'_>) -> Result<Phrase, String> {
+    let Fuzzy {
+        phrase,
+        distance,
+        similarity,
+    } = fuzzy;
+    if !(4..=64).contains(&phrase.len()) {
+        return Err(place.wrong(format_args!(
+            "the phrase has {} bytes: give it from 4 to 64",
+            phrase.len()
+        )));
+    }
+    match (distance, similarity) {
+        (Some(_), Some(_)) => Err(place.wrong("there are both `distance` and `similarity`: leave one out")),
+        (_, Some(_)) if parts(phrase).next().is_none() => {
+            Err(place.wrong("the phrase has no word, so that no share of them can be there: write words"))
+        }
+        (_, Some(similarity)) => Ok(Phrase::worded(phrase, similarity.value())),
+        (distance, None) => {
+            let most = phrase.len() as u32 / 4;
+            let distance = distance.unwrap_or(phrase.len() as u32 / 8);
+            if distance > most {
+                return Err(place.wrong(format_args!(
+                    "a distance of {distance} is more than a quarter of the phrase, and would find nearly anything: \
+                     give at most {most}"
+                )));
+            }
+            Ok(Phrase::spelled(phrase, distance))
+        }
+    }
+}
