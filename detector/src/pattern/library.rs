@@ -96,7 +96,7 @@ const LIBRARY: [Entry; 35] = [
         "crash-loop",
         Severity::High,
         "A service ends again and again, and is started again",
-        r"(?i)crashloopbackoff|back-off restarting failed|start request repeated too quickly|start-limit-hit|respawning too fast|exited too quickly|gave up: entered fatal state|main process exited, code=(?:exited, status=[1-9]|killed|dumped)|failed with result '(?:exit-code|signal|core-dump|watchdog|oom-kill|start-limit-hit)'",
+        r"(?i)crashloopbackoff|back-off restarting failed|start request repeated too quickly|start-limit-hit|respawning too fast|exited too quickly|entered fatal state|main process exited, code=(?:exited, status=[1-9]|killed|dumped)|failed with result '(?:exit-code|signal|core-dump|watchdog|oom-kill|start-limit-hit)'",
     ),
     entry(
         "disk-full",

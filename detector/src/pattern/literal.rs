@@ -278,7 +278,9 @@ impl Reader<'_> {
             } else {
                 loop {
                     match self.rest.next() {
-                        Some('i' | 's' | 'm' | 'U' | 'R' | '-') => {}
+                        Some('i' | 's' | 'm' | 'U' | 'R') => {}
+                        // Case may mean something again.
+                        Some('-') => self.looks = true,
                         // Flags for what follows are no group.
                         Some(')') => return Part::exact(vec![String::new()], 0),
                         Some(':') => break,

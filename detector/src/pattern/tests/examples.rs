@@ -21,11 +21,14 @@ fn examples() -> impl Iterator<Item = (&'static str, bool, &'static str)> {
 
 #[test]
 fn examples_are_found_and_counter_examples_are_not() {
-    for (name, found, text) in examples() {
-        let mut watch = Watch::with("{}");
-        watch.line(said(0, text));
-        assert_eq!(watch.matches(name) == 1, found, "{name}: {text}");
-    }
+    let wrong: Vec<_> = examples()
+        .filter(|(name, found, text)| {
+            let mut watch = Watch::with("{}");
+            watch.line(said(0, text));
+            (watch.matches(name) == 1) != *found
+        })
+        .collect();
+    assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
 #[test]
