@@ -9,6 +9,7 @@
 //! line that holds nothing of what any pattern looks for costs one look at every few of its bytes, for all of them
 //! together. What is remembered is bounded by [`MOST_TRACKS`].
 
+mod compile;
 mod compiled;
 mod filter;
 mod fuzzy;
