@@ -23,6 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Level, Timestamp};
+use crate::plain::in_plain_words;
 use crate::verdict::Severity;
 
 pub(crate) use compiled::{Mark, Patterns};
@@ -93,9 +94,32 @@ impl PatternConfig {
 /// Patterns that can be used together: every expression is one, every name is there once, and what is referred to exists.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(transparent, extend("maxItems" = 200)))]
-#[serde(try_from = "Vec<Pattern>", into = "Vec<Pattern>")]
+#[cfg_attr(feature = "schema", schemars(with = "Vec<Pattern>", extend("maxItems" = 200)))]
+#[serde(try_from = "Vec<serde_json::Value>", into = "Vec<Pattern>")]
 pub struct PatternRules(Vec<Pattern>);
+
+/// Pattern by pattern, so that a mistake names the pattern that it is in.
+impl TryFrom<Vec<serde_json::Value>> for PatternRules {
+    type Error = String;
+
+    fn try_from(values: Vec<serde_json::Value>) -> Result<Self, String> {
+        let mut rules: Vec<Pattern> = Vec::new();
+        for (index, value) in values.into_iter().take(MOST_PATTERNS + 1).enumerate() {
+            let name = value.get("name").and_then(serde_json::Value::as_str);
+            let name = name.map_or_else(|| format!("number {}", index + 1), |name| format!("`{name}`"));
+            let pattern = serde_path_to_error::deserialize(value).map_err(|error| {
+                let path = error.path().to_string();
+                let message = in_plain_words(&error.into_inner().to_string());
+                match path.trim_end_matches(".?") {
+                    "." | "?" | "" => format!("pattern {name}: {message}"),
+                    field => format!("pattern {name}, field `{field}`: {message}"),
+                }
+            })?;
+            rules.push(pattern);
+        }
+        PatternRules::try_from(rules)
+    }
+}
 
 impl TryFrom<Vec<Pattern>> for PatternRules {
     type Error = String;

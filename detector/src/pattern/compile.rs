@@ -141,7 +141,7 @@ impl<'a> Compiler<'a> {
         for (field, group) in groups.iter().flatten() {
             let has = match &selector.test {
                 Test::Expression(expression) => expression.capture_names().flatten().any(|name| name == *group),
-                Test::Phrase(_) => false,
+                Test::Texts | Test::Phrase(_) => false,
             };
             if !has {
                 return Err(place.wrong(format_args!(
@@ -178,15 +178,26 @@ impl<'a> Compiler<'a> {
 
     fn selector(&mut self, lines: Lines, place: Place<'_>) -> Result<usize, String> {
         let index = self.selectors.len();
-        let (test, literals, whole) = match &lines {
+        let (test, literals) = match &lines {
             Lines::Regex(text) => {
-                let (expression, shape) = expression(text, place)?;
-                (Test::Expression(expression), shape.literals, shape.whole)
+                let shape = literal::shape(text);
+                // What the library says is tested; there is no need to make expressions of it that are not run.
+                let trusted = shape.whole && library::is_of_library(text);
+                let expression = if trusted {
+                    None
+                } else {
+                    Some(expression(text, &shape, place)?)
+                };
+                let test = match expression {
+                    Some(expression) if !shape.whole || expression.captures_len() > 1 => Test::Expression(expression),
+                    _ => Test::Texts,
+                };
+                (test, shape.literals)
             }
             Lines::Fuzzy(fuzzy) => {
                 let phrase = phrase(fuzzy, place)?;
                 let literals = phrase.literals(&fuzzy.phrase);
-                (Test::Phrase(phrase), literals, false)
+                (Test::Phrase(phrase), literals)
             }
             Lines::Pattern(_) => return Err(place.wrong("this is not a pattern of lines")),
         };
@@ -196,7 +207,6 @@ impl<'a> Compiler<'a> {
         }
         self.selectors.push(Selector {
             test,
-            whole,
             users: Vec::new(),
         });
         self.sources.push(lines);
@@ -204,8 +214,8 @@ impl<'a> Compiler<'a> {
     }
 }
 
-/// A regular expression, and what stands in all that it finds.
-fn expression(text: &str, place: Place<'_>) -> Result<(Regex, literal::Shape), String> {
+/// A regular expression, if it is not too large.
+fn expression(text: &str, shape: &literal::Shape, place: Place<'_>) -> Result<Regex, String> {
     if text.len() > LONGEST_EXPRESSION {
         return Err(place.wrong(format_args!(
             "the regular expression has {} bytes, and one can have at most {LONGEST_EXPRESSION}: shorten it, or make \
@@ -213,7 +223,6 @@ fn expression(text: &str, place: Place<'_>) -> Result<(Regex, literal::Shape), S
             text.len()
         )));
     }
-    let shape = literal::shape(text);
     if shape.steps > MOST_STEPS {
         return Err(place.wrong(format_args!(
             "the regular expression looks for {} characters, with what is repeated counted as often as it is, and one \
@@ -236,7 +245,7 @@ fn expression(text: &str, place: Place<'_>) -> Result<(Regex, literal::Shape), S
             "the regular expression is found in an empty text, and so in every line: write what has to be there",
         ));
     }
-    Ok((expression, shape))
+    Ok(expression)
 }
 
 fn phrase(fuzzy: &Fuzzy, place: Place<'_>) -> Result<Phrase, String> {

@@ -43,13 +43,13 @@ pub(super) struct Rule {
 #[derive(Debug)]
 pub(super) struct Selector {
     pub(super) test: Test,
-    /// What the filter found is all that there is to find.
-    pub(super) whole: bool,
     pub(super) users: Vec<(usize, Part)>,
 }
 
 #[derive(Debug)]
 pub(super) enum Test {
+    /// What the filter found is all that there is to find.
+    Texts,
     Expression(Regex),
     Phrase(Phrase),
 }
@@ -90,6 +90,11 @@ enum Evidence {
     Growth { share: f64, least: f64 },
     Period(f64),
     Surprise { surprise: f64, least: f64 },
+}
+
+/// Adds what was found: what alarms first, then by how much it matters.
+fn add(found: &mut Vec<Found>, next: Found) {
+    found.insert(found.partition_point(|before| before.mark >= next.mark), next);
 }
 
 impl Mark {
@@ -154,29 +159,32 @@ impl Patterns {
         let mut parts: Vec<(usize, Part, usize)> = Vec::new();
         for index in candidates {
             if let Some(selector) = self.selectors.get(index)
-                && (selector.whole || selector.test.is_in(text))
+                && selector.test.is_in(text)
             {
-                parts.extend(selector.users.iter().map(|(rule, part)| (*rule, *part, index)));
+                // In the order of the rules, and for each an answer before the question that the same line asks.
+                for (rule, part) in &selector.users {
+                    let next = (*rule, *part, index);
+                    parts.insert(parts.partition_point(|before| *before < next), next);
+                }
             }
         }
-        // In the order of the rules, and for each an answer before the question that the same line asks.
-        parts.sort_unstable();
-        let mut found: Vec<Found> = parts
-            .into_iter()
-            .filter_map(|(index, part, selector)| {
-                let rule = self.rules.get(index).filter(|rule| rule.is_about(record))?;
+        let mut found = Vec::new();
+        for (index, part, selector) in parts {
+            if let Some(rule) = self.rules.get(index).filter(|rule| rule.is_about(record))
+                && let Some(selector) = self.selectors.get(selector)
+            {
                 let line = Line {
                     record,
                     text,
                     series,
                     learns,
-                    test: &self.selectors.get(selector)?.test,
+                    test: &selector.test,
                 };
-                let (evidence, about) = rule.look(part, &line, state)?;
-                Some(rule.found(index, evidence, about))
-            })
-            .collect();
-        found.sort_by_key(|found| std::cmp::Reverse(found.mark));
+                if let Some((evidence, about)) = rule.look(part, &line, state) {
+                    add(&mut found, rule.found(index, evidence, about));
+                }
+            }
+        }
         found
     }
 
@@ -195,10 +203,9 @@ impl Patterns {
                 && rule.is_of(subject, level)
             {
                 let least = least.value();
-                found.push(rule.found(*index, Evidence::Surprise { surprise, least }, None));
+                add(found, rule.found(*index, Evidence::Surprise { surprise, least }, None));
             }
         }
-        found.sort_by_key(|found| std::cmp::Reverse(found.mark));
     }
 
     /// What is over and was awaited, with the series that it is of; what has only become void is left out.
@@ -456,6 +463,7 @@ impl Rule {
 impl Test {
     fn is_in(&self, text: &str) -> bool {
         match self {
+            Test::Texts => true,
             Test::Expression(expression) => expression.is_match(text),
             Test::Phrase(phrase) => phrase.is_in(text),
         }

@@ -72,10 +72,13 @@ impl Phrase {
             }
             // So many words can be missing: of one more, one is there.
             Phrase::Worded { words, least } => {
-                let mut words = words.clone();
-                words.sort_by_key(|word| std::cmp::Reverse(word.len()));
-                words.truncate(words.len() - least.min(&words.len()) + 1);
-                words
+                let mut longest: Vec<String> = Vec::new();
+                for word in words {
+                    let at = longest.partition_point(|before| before.len() >= word.len());
+                    longest.insert(at, word.clone());
+                }
+                longest.truncate(words.len() - least.min(&words.len()) + 1);
+                longest
             }
         };
         texts.iter().all(|text| text.len() >= LEAST_LITERAL).then_some(texts)

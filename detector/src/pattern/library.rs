@@ -25,6 +25,11 @@ pub(super) fn named(name: &str) -> Option<&'static Entry> {
     LIBRARY.iter().find(|entry| entry.name == name)
 }
 
+/// Whether this is the expression of one of them.
+pub(super) fn is_of_library(regex: &str) -> bool {
+    LIBRARY.iter().any(|entry| entry.regex == regex)
+}
+
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     LIBRARY.iter().map(|entry| entry.name)
 }

@@ -61,6 +61,7 @@ fn every_pattern_has_examples_of_both_kinds() {
 fn a_filter_finds_them_all_three_bytes_apart() {
     for name in library::names() {
         let shape = literal::shape(library::named(name).unwrap().regex);
+        assert!(shape.whole, "{name} is more than texts");
         let literals = shape
             .literals
             .unwrap_or_else(|| panic!("{name} has no texts to look for"));

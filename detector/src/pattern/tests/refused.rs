@@ -66,11 +66,11 @@ fn each_mistake_names_the_pattern_the_field_and_what_to_do() {
         ),
         (
             r#"{"rules": [{"name": "", "when": {"regex": "x1"}}]}"#,
-            "field `patterns.rules[0].name`: the name has 0 bytes: give it from 1 to 64",
+            "pattern ``, field `name`: the name has 0 bytes: give it from 1 to 64",
         ),
         (
             r#"{"rules": [{"name": "a", "when": {"absence": {"of": {"regex": "x1"}, "within_seconds": 0}}}]}"#,
-            "field `patterns.rules[0].when.absence.within_seconds`: 0 is not a time in seconds: give a number from 0.001 \
+            "pattern `a`, field `when.absence.within_seconds`: 0 is not a time in seconds: give a number from 0.001 \
              to 604800",
         ),
         (
@@ -85,7 +85,10 @@ fn each_mistake_names_the_pattern_the_field_and_what_to_do() {
             r#"{"rules": [{"name": "a", "severty": "low", "when": {"regex": "x1"}}]}"#,
             "there is no field `severty` here: did you mean `severity`?",
         ),
-        (r#"{"rules": [{"name": "a"}]}"#, "the field `when` is missing: add it"),
+        (
+            r#"{"rules": [{"name": "a"}]}"#,
+            "pattern `a`: the field `when` is missing: add it",
+        ),
     ] {
         let error = Config::from_json(&format!(r#"{{"patterns": {patterns}}}"#)).unwrap_err();
         assert!(
