@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::joint::JointModel;
 use crate::limit::HardLimits;
+use crate::pattern::PatternConfig;
 use crate::plain::in_plain_words;
 
 /// The configuration of a detector. The defaults need no tuning; most users write nothing.
@@ -25,6 +26,8 @@ pub struct Config {
     pub bounds: Bounds,
     /// Numbers that are anomalous above a limit, by service; `__default__` for every other service.
     pub rules: HardLimits,
+    /// What people know of their logs and can name: patterns of lines, and of what several lines mean together.
+    pub patterns: PatternConfig,
     /// Models beside those that are always there.
     pub models: Models,
     /// Whether near misses are told when they are over: what a budget of false alarms that is ten times as large would

@@ -37,7 +37,7 @@ pub(crate) struct Course<'a> {
 /// What was decided.
 pub(crate) struct Step {
     pub(crate) state: State,
-    /// The surprise of the event: what the models found, and at least the threshold where it is above a hard limit.
+    /// The surprise of the event: what the models found, and at least the threshold where a person set that it is anomalous.
     pub(crate) surprise: f64,
     /// How much is learned from the event.
     pub(crate) weight: Option<f64>,
@@ -93,14 +93,14 @@ impl Rules {
         if !self.scoring {
             return step;
         }
-        if event.above_limit.is_some() {
+        if event.is_decreed() {
             step.surprise = step.surprise.max(self.threshold);
         }
         if let Some(open) = episode {
             let over = open.is_over(event.time, pulse.every()) || spoke && open.is_silence();
-            // What is above a hard limit does not become normal by lasting.
+            // What a person set does not become normal by lasting.
             step.accepted = !over
-                && event.above_limit.is_none()
+                && !event.is_decreed()
                 && open.age(event.time) >= self.accept_after.max(LEAST_VALUES * pulse.every());
             if over || step.accepted {
                 self.report(open, Phase::End, labels, out);
@@ -113,7 +113,7 @@ impl Rules {
             let hysteresis = if event.level.is_some() { 0.0 } else { HYSTERESIS };
             if step.surprise.max(event.state) >= self.threshold - hysteresis {
                 step.charged =
-                    open.is_limits_only() && event.surprise > open.surprise() && event.surprise >= self.threshold;
+                    open.is_decree_only() && event.surprise > open.surprise() && event.surprise >= self.threshold;
                 open.add(event, explain);
                 step.state = State::Anomalous { onset: false };
             }

@@ -2,6 +2,7 @@
 
 mod core;
 mod log;
+mod overdue;
 
 use std::collections::BTreeMap;
 
@@ -17,6 +18,7 @@ use crate::log::{Parameter, SessionEvidence, Sessions, TemplateIndex, TemplateSt
 use crate::metric::{Beside, Row, is_counter};
 use crate::near::{NEAR_BUDGET, NearMisses};
 use crate::number::Bounded;
+use crate::pattern::{Mark, PatternReport, PatternState, Patterns};
 use crate::request::{Context, Traffic};
 use crate::series::{Model, Of, RunningTime, Series, Table};
 use crate::snapshot::{self, SnapshotError};
@@ -46,6 +48,7 @@ use crate::verdict::{Anomaly, Fingerprint, Label, State, Verdict};
 #[derive(Debug)]
 pub struct Detector {
     config: Config,
+    patterns: Patterns,
     core: Core,
     scoring: bool,
 }
@@ -66,6 +69,7 @@ pub(crate) struct Core {
     open: Vec<u64>,
     near: NearMisses,
     feedback: BTreeMap<u64, i8>,
+    patterns: PatternState,
     status: Status,
     scored_since: Option<Timestamp>,
     /// The minute in which sessions and silence were looked at last.
@@ -120,6 +124,10 @@ pub struct Status {
     pub evicted_routes: u64,
     /// Metrics that were left out because their subject has too many.
     pub ignored_metrics: u64,
+    /// Patterns that are looked for.
+    pub patterns: u32,
+    /// Sequences and counts of patterns that were dropped to stay within the bounds.
+    pub evicted_tracks: u64,
 }
 
 /// What one answer of a person weighs, in decades, how many count at most, and of how many things.
@@ -146,11 +154,13 @@ impl Detector {
             open: Vec::new(),
             near: NearMisses::default(),
             feedback: BTreeMap::new(),
+            patterns: PatternState::default(),
             status: Status::default(),
             scored_since: None,
             minute: i64::MIN,
         };
         Detector {
+            patterns: Patterns::new(&config.patterns),
             config,
             core,
             scoring: true,
@@ -163,8 +173,12 @@ impl Detector {
     /// # Errors
     /// When the snapshot is damaged, of a version that cannot be read, or made under other bounds.
     pub fn restore(config: Config, snapshot: &[u8]) -> Result<Self, SnapshotError> {
+        let mut core: Core = snapshot::read(&config, snapshot)?;
+        let patterns = Patterns::new(&config.patterns);
+        patterns.forget_others(&mut core.patterns);
         Ok(Detector {
-            core: snapshot::read(&config, snapshot)?,
+            patterns,
+            core,
             config,
             scoring: true,
         })
@@ -180,6 +194,7 @@ impl Detector {
     pub fn observe(&mut self, event: &Event<'_>, out: &mut Vec<Report>) -> Verdict {
         if self.core.time.event(event.time()) {
             self.time_went_on(out);
+            self.overdue(out);
         }
         if self.scoring {
             self.core.status.events += 1;
@@ -199,6 +214,7 @@ impl Detector {
         if self.core.time.tick(now) {
             self.in_traffic(out, |traffic, context, out| traffic.advance(now, true, context, out));
             self.time_went_on(out);
+            self.overdue(out);
         }
     }
 
@@ -214,6 +230,7 @@ impl Detector {
     /// Learns what a person said of a verdict or an anomaly: it changes what is said of the same template of the same
     /// log, or of the metrics of the same subject, and of nothing else. Takes effect at once and is part of the snapshot.
     pub fn feedback(&mut self, about: Fingerprint, label: Label) {
+        self.core.patterns.answer(about, label);
         let known = self.core.feedback.contains_key(&about.0);
         if known || self.core.feedback.len() < MOST_FEEDBACK {
             let answers = self.core.feedback.entry(about.0).or_insert(0);
@@ -257,8 +274,15 @@ impl Detector {
             routes: self.core.traffic.routes() as u32,
             evicted_series: self.core.table.evicted,
             evicted_routes: self.core.traffic.evicted,
+            patterns: self.patterns.len() as u32,
+            evicted_tracks: self.core.patterns.evicted,
             ..self.core.status.clone()
         }
+    }
+
+    /// What was found of each pattern, and what people said of it.
+    pub fn patterns(&self) -> Vec<PatternReport> {
+        self.patterns.reports(&self.core.patterns).collect()
     }
 
     /// The template of a log verdict: its text, and an identity that stays when the text becomes more general.
@@ -294,7 +318,7 @@ impl Detector {
             Of::Metrics => Beside::Together(&self.config.models.together),
             _ => Beside::Nothing,
         };
-        let core = &mut self.core;
+        let (core, patterns) = (&mut self.core, &self.patterns);
         let (series, evicted) = core
             .table
             .get_or_insert(key, || Series::new(&sample.subject, Model::Row(Row::new())));
@@ -320,6 +344,11 @@ impl Detector {
         } else {
             (assessment.surprise + answers).at_least(0.0)
         };
+        let mut found = Vec::new();
+        patterns.observe_surprise(&sample.subject, None, surprise, &mut found);
+        if self.scoring {
+            patterns.count(&found, fingerprint, sample.time, &mut core.patterns);
+        }
         let event = Strange {
             time: sample.time,
             surprise,
@@ -331,6 +360,7 @@ impl Detector {
             fingerprint,
             level: None,
             above_limit: limit::farthest(&hits),
+            pattern: Mark::of(&found),
         };
         // An answer moves the surprise, and with it where the counterfactual has to come to.
         let target = rules.threshold - answers;
@@ -343,9 +373,23 @@ impl Detector {
         let text = template.map(|index| core.templates.text(index));
         let step = rules.decide(course, &event, &mut core.near, out, |total| {
             if hits.is_empty() {
-                let (kind, mut explanation) = row.explain(sample.time, sample.values, total, target);
+                let alarms = event.is_decreed();
+                let parts = if alarms {
+                    (surprise - rules.threshold).at_least(0.0)
+                } else {
+                    total
+                };
+                let (kind, explanation) = row.explain(sample.time, sample.values, parts, target);
+                let mut explanation = limits.keep(&sample.subject, explanation);
                 explanation.template = text.map(str::to_owned);
-                return (kind, limits.keep(&sample.subject, explanation));
+                if !alarms {
+                    explanation.patterns = patterns.named(&found);
+                    return (kind, explanation);
+                }
+                if parts == 0.0 {
+                    explanation.contributions.clear();
+                }
+                return patterns.explain(&found, "", total, explanation);
             }
             let beyond = surprise - rules.threshold;
             let lowered = limit::at_limits(sample.values, &hits);
@@ -354,6 +398,7 @@ impl Detector {
             let mut copy = row.clone();
             let clears = copy.assess(sample.time, &lowered, max, beside).surprise < target;
             let (kind, mut explanation) = limit::explain(&hits, total, clears, models);
+            explanation.patterns = patterns.named(&found);
             if let Some(first) = sample.values.iter().find(|value| limit::is_first(&hits, value.metric)) {
                 copy.assess(sample.time, &[*first], max, beside);
                 explanation.features = copy.explain(sample.time, &[*first], 0.0, f64::INFINITY).1.features;
@@ -378,7 +423,7 @@ impl Detector {
         }
         Verdict {
             surprise: step.surprise,
-            state: if assessment.learning && event.above_limit.is_none() {
+            state: if assessment.learning && !event.is_decreed() {
                 State::Learning
             } else {
                 step.state

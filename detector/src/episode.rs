@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::event::{Level, Timestamp};
 use crate::limit;
+use crate::pattern::Mark;
 use crate::series::WRONG_CLOCK;
 use crate::verdict::{
     Anomaly, AnomalyType, Contribution, Expected, Explanation, Fingerprint, Kind, Observation, Phase, Severity, score,
@@ -40,6 +41,25 @@ pub(crate) struct Strange {
     pub(crate) level: Option<Level>,
     /// How far a number of it is above its hard limit, as a share of that: it is anomalous whatever its surprise is.
     pub(crate) above_limit: Option<f64>,
+    /// What the patterns say that it was found by.
+    pub(crate) pattern: Option<Mark>,
+}
+
+impl Strange {
+    /// Whether it is anomalous by what a person set, whatever its surprise is.
+    pub(crate) fn is_decreed(&self) -> bool {
+        self.above_limit.is_some() || self.alarming().is_some()
+    }
+
+    /// How much it matters at least, by what patterns say that it is.
+    fn least_severity(&self) -> Severity {
+        self.pattern.map_or(Severity::Low, |mark| mark.severity)
+    }
+
+    /// The severity of the pattern that makes it anomalous.
+    fn alarming(&self) -> Option<Severity> {
+        self.pattern.filter(|mark| mark.alarm).map(|mark| mark.severity)
+    }
 }
 
 /// Two strange times belong to the same episode when there are at most so many seconds, or so many usual gaps
@@ -66,7 +86,7 @@ impl Episode {
             explanation,
             level: event.level,
         };
-        episode.severity = episode.judge();
+        episode.severity = episode.judge().max(event.least_severity());
         episode
     }
 
@@ -94,7 +114,7 @@ impl Episode {
             self.level = self.level.max(event.level);
             (self.kind, self.explanation) = explain(event.surprise);
         }
-        self.severity = self.severity.max(self.judge());
+        self.severity = self.severity.max(self.judge()).max(event.least_severity());
     }
 
     /// Adds an event. The explanation is made only when the event is the strangest so far, or the farthest above a
@@ -106,13 +126,16 @@ impl Episode {
         let farther = event
             .above_limit
             .is_some_and(|excess| self.kind != Kind::Rule || excess > self.excess());
-        if stranger || farther {
+        let graver = event
+            .alarming()
+            .is_some_and(|severity| !self.is_of_decree() || self.kind == Kind::Pattern && severity > self.named());
+        if stranger || farther || graver {
             self.surprise = self.surprise.max(event.surprise);
             self.peak = event.time;
             self.level = self.level.max(event.level);
             (self.kind, self.explanation) = explain(self.surprise);
         }
-        self.severity = self.severity.max(self.judge());
+        self.severity = self.severity.max(self.judge()).max(event.least_severity());
     }
 
     /// When it began.
@@ -132,8 +155,12 @@ impl Episode {
     }
 
     /// Whether it holds nothing that the models find strange enough by itself.
-    pub(crate) fn is_limits_only(&self) -> bool {
-        self.kind == Kind::Rule && self.surprise <= self.threshold
+    pub(crate) fn is_decree_only(&self) -> bool {
+        self.is_of_decree() && self.surprise <= self.threshold
+    }
+
+    fn is_of_decree(&self) -> bool {
+        matches!(self.kind, Kind::Rule | Kind::Pattern)
     }
 
     /// The greatest surprise so far.
@@ -179,6 +206,10 @@ impl Episode {
     /// How much it matters: how far beyond the threshold it is, how large the effect and how long it lasts.
     /// Each of the three can only raise it.
     fn judge(&self) -> Severity {
+        if self.kind == Kind::Pattern && self.is_decree_only() {
+            // How much it matters is what the pattern says.
+            return Severity::Low;
+        }
         let beyond = ((self.surprise - self.threshold) / 2.0).clamp(0.0, 2.0);
         let minutes = self.last.seconds_since(self.onset).max(0.0) / 60.0;
         let lasting = (minutes / 30.0).min(1.0);
@@ -199,7 +230,7 @@ impl Episode {
             Some(Level::Warn) => 0.5,
             Some(_) | None => 0.0,
         };
-        if self.level.is_some() && self.kind != Kind::Rule {
+        if self.level.is_some() && !self.is_of_decree() {
             return said;
         }
         // The largest counts, whichever metric it is, so that one more strange metric never makes it matter less.
@@ -214,6 +245,12 @@ impl Episode {
                 _ => 0.0,
             });
         effects.fold(said, f64::max).min(1.5)
+    }
+
+    /// How much the gravest of the patterns matters that explain the episode.
+    fn named(&self) -> Severity {
+        let severities = self.explanation.patterns.iter().map(|pattern| pattern.severity);
+        severities.max().unwrap_or(Severity::Low)
     }
 
     /// How far above its limit the number is that explains the episode.

@@ -38,6 +38,8 @@ const LIMIT: (u64, u64) = (1_000, 100);
 /// What is known of the scores of one model.
 const VECTOR_MODEL: usize = 1_000;
 const NEAR: (u64, u64) = (22_000, 2_000);
+// With what is due of it; counts over a window are the largest.
+const TRACK: (u64, u64) = (1_000, 250);
 
 /// What a detector with this configuration can need, part by part. It is reached only by traffic that fills every
 /// bound.
@@ -70,6 +72,11 @@ pub fn footprint(config: &Config) -> Vec<Part> {
         part("events of sessions", crate::log::ALL_EVENTS as u64, EVENT),
         part("profiles of sessions", crate::log::ALL_PROFILES as u64, PROFILE),
         part("steps of sessions", crate::log::ALL_STEPS as u64, STEP),
+        part(
+            "sequences and counts of patterns",
+            crate::pattern::MOST_TRACKS as u64,
+            TRACK,
+        ),
     ];
     if !config.models.lines.is_empty() {
         let models = config.models.lines.iter();

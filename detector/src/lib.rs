@@ -19,6 +19,7 @@ mod log;
 mod metric;
 mod near;
 mod number;
+mod pattern;
 mod plain;
 mod random;
 mod request;
@@ -36,12 +37,17 @@ pub use footprint::{Part, footprint};
 pub use limit::HardLimits;
 pub use log::{Mined, Miner, Parameter, ParameterValue, SessionEvidence};
 pub use near::NEAR_BUDGET;
+pub use pattern::{
+    Absence, By, Change, Changes, Count, Factor, Fuzzy, Growth, Lines, Pattern, PatternConfig, PatternName,
+    PatternReport, PatternRules, Periodic, Rate, Regularity, Seconds, Sequence, Share, Spike, Surprise, Times, When,
+    Words,
+};
 pub use plain::in_plain_words;
 pub use scorer::{
     Answer, Document, Emit, Input, Interval, Line, OpenError, Problem, Role, RowVerdict, Scorer, SessionVerdict,
 };
 pub use snapshot::SnapshotError;
 pub use verdict::{
-    Anomaly, AnomalyType, Contribution, Expected, Explanation, Fingerprint, Kind, Label as FeedbackLabel, Observation,
-    Phase, Severity, State, Substitution, Verdict, score,
+    Anomaly, AnomalyType, Contribution, Expected, Explanation, Fingerprint, Kind, Label as FeedbackLabel, NamedPattern,
+    Observation, Phase, Severity, State, Substitution, Verdict, score,
 };

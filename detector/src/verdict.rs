@@ -213,6 +213,8 @@ pub enum Kind {
     ResponseSize,
     /// One client asks for many paths that do not exist.
     PathScan,
+    /// A pattern of the configuration was found that is to alarm.
+    Pattern,
 }
 
 /// What an anomaly is about, roughly.
@@ -257,10 +259,29 @@ pub struct Explanation {
     /// For log lines, the template of the line with `<*>` for what varies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
+    /// The patterns that the event was found by, those that alarm first: what it is, in words.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub patterns: Vec<NamedPattern>,
     /// Numbers that people know: for metrics the features of the strongest one over its last 16 values, each as
     /// `<metric>_<feature>`; for log lines those of the line.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub features: BTreeMap<String, f64>,
+}
+
+/// A pattern that an event was found by.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
+pub struct NamedPattern {
+    /// What it is called.
+    pub name: String,
+    /// What it means.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub description: String,
+    /// How much it matters.
+    pub severity: Severity,
+    /// The session, or what the lines have in common, where they are told apart by it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub about: Option<String>,
 }
 
 /// One piece of evidence.

@@ -71,6 +71,7 @@ impl Core {
                 fingerprint: Fingerprint(key),
                 level: None,
                 above_limit: None,
+                pattern: None,
             };
             if surprise < rules.threshold {
                 if episode.is_none() {

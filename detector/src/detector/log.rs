@@ -8,6 +8,7 @@ use crate::feature;
 use crate::limit;
 use crate::log::{Ended, Match, Origin, Stream, TemplateStats, session_in};
 use crate::number::Bounded;
+use crate::pattern::Mark;
 use crate::series::{Model, Of, Series};
 use crate::verdict::{Fingerprint, Verdict};
 
@@ -96,7 +97,7 @@ impl Detector {
         let answers = self.answers(fingerprint);
         let numbers = record.fields.iter().map(|value| (value.metric, value.value));
         let hits = self.config.rules.hits(&record.subject, numbers);
-        let core = &mut self.core;
+        let (core, patterns) = (&mut self.core, &self.patterns);
         core.status.evicted_templates += found.map_or(0, |found| u64::from(found.evicted));
         let (series, evicted) = core.table.get_or_insert(key, || {
             Series::new(&record.subject, Model::Log(Stream::new(record.time)))
@@ -148,6 +149,11 @@ impl Detector {
         let assessment = stream.assess(record.level, stats, onset);
         let surprise = (assessment.surprise + answers).at_least(0.0);
         let level = Stream::badness(record.level, stats);
+        let mut found_by = patterns.observe(record, key, rules.learns(), &mut core.patterns);
+        patterns.observe_surprise(&record.subject, record.level, surprise, &mut found_by);
+        if rules.scoring {
+            patterns.count(&found_by, fingerprint, record.time, &mut core.patterns);
+        }
         let event = Strange {
             time: record.time,
             surprise,
@@ -155,6 +161,7 @@ impl Detector {
             fingerprint,
             level: Some(level),
             above_limit: limit::farthest(&hits),
+            pattern: Mark::of(&found_by),
         };
         let vectors = &core.vectors;
         let features = || feature::of_line(Some(level), record.message, record.fields);
@@ -165,9 +172,10 @@ impl Detector {
             pulse,
         };
         let step = rules.decide(course, &event, &mut core.near, out, |total| {
-            if hits.is_empty() {
+            if !event.is_decreed() {
                 let (kind, mut explanation) = stream.explain(record.level, stats, text, vectors, &assessment, total);
                 explanation.features = features();
+                explanation.patterns = patterns.named(&found_by);
                 return (kind, explanation);
             }
             let beyond = (surprise - rules.threshold).at_least(0.0);
@@ -176,6 +184,10 @@ impl Detector {
                 models.contributions.clear();
             }
             models.features = features();
+            if hits.is_empty() {
+                return patterns.explain(&found_by, record.message, total, models);
+            }
+            models.patterns = patterns.named(&found_by);
             limit::explain(&hits, total, surprise < rules.threshold, Some(models))
         });
         if let Some(weight) = step.weight {

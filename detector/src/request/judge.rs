@@ -247,6 +247,7 @@ impl Traffic {
                 fingerprint,
                 level: None,
                 above_limit: None,
+                pattern: None,
             };
             let mut labels = node.labels.clone();
             labels.push(("client".to_owned(), client.address.clone()));
@@ -430,6 +431,7 @@ fn decide(
         fingerprint,
         level: None,
         above_limit: None,
+        pattern: None,
     };
     node.surprise = surprise;
     node.strange = strange && lasts;

@@ -383,6 +383,7 @@ impl Traffic {
             fingerprint: said.fingerprint,
             level: None,
             above_limit: limit::farthest(hits),
+            pattern: None,
         };
         let near = &mut *context.near;
         let step = context.rules.decide(node.course(), &event, near, out, |total| {

@@ -66,7 +66,7 @@ impl AnomalyType {
             Kind::TrafficDrop | Kind::TrafficSurge | Kind::ResponseSize | Kind::PathScan | Kind::Silence => {
                 AnomalyType::Pattern
             }
-            Kind::LogSeverity | Kind::NewTemplate | Kind::LogBurst => of_line(kind, explanation),
+            Kind::LogSeverity | Kind::NewTemplate | Kind::LogBurst | Kind::Pattern => of_line(kind, explanation),
             Kind::Spike
             | Kind::Dip
             | Kind::LevelShift
