@@ -81,6 +81,14 @@ fn write_sessions(sessions: &[SessionVerdict], width: usize, page: &mut impl Wri
         let odds = words::odds(session.surprise);
         let name = words::shortened(&words::plain(&session.session), width.saturating_sub(odds.len() + 17));
         writeln!(page, "session {name}  chance {odds}")?;
+        if let Some(evidence) = session.evidence.first() {
+            for (line, indent) in words::wrapped(&words::plain(&evidence.to_string()), width.saturating_sub(4), 2)
+                .iter()
+                .zip(["  ", "    "])
+            {
+                writeln!(page, "{indent}{line}")?;
+            }
+        }
     }
     if let Some(more) = sessions.len().checked_sub(SHOWN_SESSIONS).filter(|more| *more > 0) {
         writeln!(page, "… and {} more anomalous sessions", words::count(more as u64))?;

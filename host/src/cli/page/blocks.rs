@@ -54,7 +54,12 @@ pub(super) fn block(episode: &Anomaly, beside: &[String], width: usize, page: &m
     for beside in beside {
         last = format!("{last}; {beside}");
     }
-    for text in [story.template.clone().unwrap_or_default(), story.evidence(), last] {
+    let template = story.template.clone().unwrap_or_default();
+    for text in [template]
+        .into_iter()
+        .chain(story.patterns.clone())
+        .chain([story.evidence(), last])
+    {
         let indents = ["  ", "    "];
         // The deeper indent holds for both lines, so that none is too long.
         let lines = words::wrapped(&text, width.saturating_sub(4), 2);

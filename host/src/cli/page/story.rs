@@ -1,6 +1,6 @@
 //! What there is to tell of an episode, in words, before it is laid out.
 
-use watchpost_detector::{Anomaly, Contribution, Kind, Observation, Phase, Substitution};
+use watchpost_detector::{Anomaly, Contribution, Kind, NamedPattern, Observation, Phase, Substitution};
 
 use super::words;
 
@@ -23,10 +23,13 @@ pub(super) struct Story {
     /// `error_ratio point 29 %`.
     pub(super) why: Vec<String>,
     pub(super) template: Option<String>,
+    /// What people call lines like it: `disk-full: A disk or a quota is full`.
+    pub(super) patterns: Vec<String>,
 }
 
-/// So many pieces of evidence are told.
+/// So many pieces of evidence are told, and so many patterns.
 const EVIDENCE: usize = 3;
+const PATTERNS: usize = 2;
 
 impl Story {
     pub(super) fn of(anomaly: &Anomaly) -> Story {
@@ -66,6 +69,7 @@ impl Story {
             normal: normal(&normals, strongest),
             why: why(&explanation.contributions),
             template: explanation.template.as_deref().map(words::plain),
+            patterns: explanation.patterns.iter().take(PATTERNS).map(pattern).collect(),
         }
     }
 
@@ -85,6 +89,16 @@ impl Story {
             normal,
         ];
         joined(parts.into_iter())
+    }
+}
+
+fn pattern(found: &NamedPattern) -> String {
+    let about = found.about.as_deref().map(|about| format!(" {}", words::plain(about)));
+    let name = format!("{}{}", words::plain(&found.name), about.unwrap_or_default());
+    if found.description.is_empty() {
+        name
+    } else {
+        format!("{name}: {}", words::plain(&found.description))
     }
 }
 

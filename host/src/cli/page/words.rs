@@ -86,6 +86,7 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::LogBurst => "log burst",
         Kind::Silence => "silence",
         Kind::Rule => "hard limit",
+        Kind::Pattern => "pattern",
         Kind::Latency => "slow",
         Kind::LatencySpread => "partly slow",
         Kind::Errors => "errors",

@@ -179,7 +179,8 @@ fn incident(group: Vec<Episode>) -> Option<Incident> {
 }
 
 fn beyond(anomaly: &Anomaly) -> f64 {
-    if anomaly.kind == Kind::Rule {
+    // What somebody has decreed depends on no threshold.
+    if matches!(anomaly.kind, Kind::Rule | Kind::Pattern) {
         f64::INFINITY
     } else {
         anomaly.surprise - anomaly.threshold
