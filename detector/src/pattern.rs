@@ -160,7 +160,7 @@ impl From<PatternRules> for Vec<Pattern> {
 /// What is different of the library's patterns, by their names.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "schema", schemars(transparent))]
+#[cfg_attr(feature = "schema", schemars(with = "BTreeMap<String, Change>"))]
 #[serde(try_from = "BTreeMap<String, Change>", into = "BTreeMap<String, Change>")]
 pub struct Changes(BTreeMap<String, Change>);
 
