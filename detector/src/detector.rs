@@ -4,8 +4,6 @@ mod core;
 mod log;
 mod overdue;
 
-use std::collections::BTreeMap;
-
 use serde::{Deserialize, Serialize};
 
 use crate::config::Config;
@@ -13,6 +11,7 @@ use crate::decide::{Course, Rules};
 use crate::episode::Strange;
 use crate::event::{Event, Request, Sample, Timestamp};
 use crate::feature;
+use crate::feedback::Feedback;
 use crate::limit;
 use crate::log::{Parameter, SessionEvidence, Sessions, TemplateIndex, TemplateStats, Templates, Vectors, Watches};
 use crate::metric::{Beside, Row, is_counter};
@@ -68,7 +67,7 @@ pub(crate) struct Core {
     /// Keys of series with an open episode, in the order of their onsets.
     open: Vec<u64>,
     near: NearMisses,
-    feedback: BTreeMap<u64, i8>,
+    feedback: Feedback,
     patterns: PatternState,
     status: Status,
     scored_since: Option<Timestamp>,
@@ -130,11 +129,6 @@ pub struct Status {
     pub evicted_tracks: u64,
 }
 
-/// What one answer of a person weighs, in decades, how many count at most, and of how many things.
-const ANSWER: f64 = 2.0;
-const MOST_ANSWERS: i8 = 4;
-pub(crate) const MOST_FEEDBACK: usize = 10_000;
-
 /// Sessions that are open at once at most.
 pub(crate) const MOST_SESSIONS: usize = 10_000;
 
@@ -153,7 +147,7 @@ impl Detector {
             budget: Budget::new(),
             open: Vec::new(),
             near: NearMisses::default(),
-            feedback: BTreeMap::new(),
+            feedback: Feedback::default(),
             patterns: PatternState::default(),
             status: Status::default(),
             scored_since: None,
@@ -228,18 +222,26 @@ impl Detector {
     }
 
     /// Learns what a person said of a verdict or an anomaly: it changes what is said of the same template of the same
-    /// log, or of the metrics of the same subject, and of nothing else. Takes effect at once and is part of the snapshot.
+    /// log, less of similar lines of that log of which nobody has said anything, or of the metrics of the same subject;
+    /// and of nothing else. Takes effect at once and is part of the snapshot.
     pub fn feedback(&mut self, about: Fingerprint, label: Label) {
-        self.core.patterns.answer(about, label);
-        let known = self.core.feedback.contains_key(&about.0);
-        if known || self.core.feedback.len() < MOST_FEEDBACK {
-            let answers = self.core.feedback.entry(about.0).or_insert(0);
-            *answers = match label {
-                Label::Fine => *answers - 1,
-                Label::Matters => *answers + 1,
-            }
-            .clamp(-MOST_ANSWERS, MOST_ANSWERS);
-        }
+        let Core {
+            patterns,
+            feedback,
+            table,
+            templates,
+            ..
+        } = &mut self.core;
+        patterns.answer(about, label);
+        // A fingerprint of a line is its log's key and its template's identity.
+        let logs = table
+            .oldest_first()
+            .filter(|(_, series)| matches!(series.model, Model::Log(_)));
+        let ids = templates.by_identity();
+        let line = logs
+            .map(|(log, _)| log)
+            .find_map(|log| Some((log, *ids.get(&(log ^ about.0))?)));
+        feedback.answer(about, label, line.map(|(log, index)| (log, templates.text(index))));
     }
 
     /// Whether events are scored and alarms raised, or history is learned from.
@@ -466,7 +468,7 @@ impl Detector {
             rules: &rules,
             budget,
             near,
-            answers: &|about| answers(feedback, about),
+            answers: &|about| feedback.on(about),
             alarms: 0,
         };
         let result = then(traffic, &mut context, out);
@@ -476,7 +478,7 @@ impl Detector {
 
     /// What people said of the like of it, in decades.
     fn answers(&self, about: Fingerprint) -> f64 {
-        answers(&self.core.feedback, about)
+        self.core.feedback.on(about)
     }
 
     fn rules(&self) -> Rules {
@@ -512,13 +514,4 @@ impl Detector {
         self.core.end_episodes(&rules, now, out);
         self.core.near.end(&rules, now, out);
     }
-}
-
-fn answers(feedback: &BTreeMap<u64, i8>, about: Fingerprint) -> f64 {
-    if feedback.is_empty() {
-        return 0.0;
-    }
-    feedback
-        .get(&about.0)
-        .map_or(0.0, |answers| ANSWER * f64::from(*answers))
 }

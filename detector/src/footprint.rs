@@ -68,7 +68,7 @@ pub fn footprint(config: &Config) -> Vec<Part> {
             SITE,
         ),
         part("open sessions", crate::detector::MOST_SESSIONS as u64, SESSION),
-        part("answers of people", crate::detector::MOST_FEEDBACK as u64, ANSWER),
+        part("answers of people", crate::feedback::MOST_FEEDBACK as u64, ANSWER),
         part("events of sessions", crate::log::ALL_EVENTS as u64, EVENT),
         part("profiles of sessions", crate::log::ALL_PROFILES as u64, PROFILE),
         part("steps of sessions", crate::log::ALL_STEPS as u64, STEP),

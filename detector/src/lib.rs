@@ -9,6 +9,7 @@ mod detector;
 mod episode;
 mod event;
 pub mod feature;
+mod feedback;
 mod footprint;
 pub mod forest;
 mod gamma_poisson;

@@ -19,5 +19,5 @@ pub(crate) use parameter::Watches;
 pub(crate) use session::{ALL_EVENTS, ALL_PROFILES, ALL_STEPS, Ended, Origin, Sessions, session_in};
 pub(crate) use stream::{Stream, TemplateStats};
 pub(crate) use template::{Match, TemplateIndex, Templates};
-pub(crate) use vector::{BYTES as VECTOR_BYTES, Vectors, WIDTH as VECTOR_WIDTH};
+pub(crate) use vector::{BYTES as VECTOR_BYTES, Vectors, WIDTH as VECTOR_WIDTH, word_hashes};
 pub(crate) use words::{errors, worst};

@@ -94,7 +94,6 @@ impl Detector {
         }
         // The same template in another service's log is another matter.
         let fingerprint = Fingerprint(key ^ template);
-        let answers = self.answers(fingerprint);
         let numbers = record.fields.iter().map(|value| (value.metric, value.value));
         let hits = self.config.rules.hits(&record.subject, numbers);
         let (core, patterns) = (&mut self.core, &self.patterns);
@@ -145,6 +144,7 @@ impl Detector {
             let unlike = core.vectors.look(&self.config.models.lines, text, stats.is_first());
             stats.looked(unlike);
         }
+        let answers = core.feedback.on_line(fingerprint, key, text, &mut stats.alike);
         let onset = episode.as_ref().map(|episode| episode.onset());
         let assessment = stream.assess(record.level, stats, onset);
         let surprise = (assessment.surprise + answers).at_least(0.0);

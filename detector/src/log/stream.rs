@@ -7,6 +7,7 @@ use super::rate::{Rate, Share};
 use super::vector::Vectors;
 use super::words;
 use crate::event::{Level, Timestamp};
+use crate::feedback::Alike;
 use crate::number::Bounded;
 use crate::series::WRONG_CLOCK;
 use crate::threshold::{Tail, of_sum};
@@ -42,6 +43,8 @@ pub(crate) struct TemplateStats {
     /// When it was seen first, and how surprising that was.
     first: Timestamp,
     news: f64,
+    /// What people said of similar lines.
+    pub(crate) alike: Alike,
 }
 
 impl TemplateStats {
@@ -59,6 +62,7 @@ impl TemplateStats {
             unlike: 0.0,
             first: now,
             news: stream.novelty.nominal(),
+            alike: Alike::default(),
         }
     }
 

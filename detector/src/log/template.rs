@@ -18,6 +18,8 @@ mod similarity;
 #[cfg(test)]
 mod tests;
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -183,6 +185,14 @@ impl Templates {
     /// The identity: a hash of the text that the template was made with, the same on every host.
     pub(crate) fn id(&self, index: TemplateIndex) -> u64 {
         self.ids.get(index.slot()).copied().unwrap_or(0)
+    }
+
+    /// All templates by their identity.
+    pub(crate) fn by_identity(&self) -> BTreeMap<u64, TemplateIndex> {
+        let live = self.slots.iter().zip(&self.ids).zip(0..);
+        live.filter(|((template, _), _)| template.is_some())
+            .map(|((_, id), slot)| (*id, TemplateIndex(slot)))
+            .collect()
     }
 
     /// What changes when the template is not the one that it was, or its positions are others.

@@ -238,6 +238,11 @@ fn words(text: &str) -> impl Iterator<Item = &str> {
         .take(MOST_WORDS)
 }
 
+/// The hashes of the words of a text, in any case.
+pub(crate) fn word_hashes(text: &str) -> impl Iterator<Item = u64> {
+    words(text).map(hash)
+}
+
 /// Of a word in any case.
 fn hash(word: &str) -> u64 {
     let mut lower = [0; 32];
