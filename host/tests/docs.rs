@@ -128,7 +128,12 @@ fn every_task_is_one_of_xtask() {
 #[test]
 fn every_field_is_described() {
     let mut failures = Vec::new();
-    for (schema, file) in [("config", "docs/configuration.md"), ("verdict", "docs/verdicts.md")] {
+    // What a pattern has stands in a document of its own.
+    let documents: [(&str, &[&str]); 2] = [
+        ("config", &["docs/configuration.md", "docs/patterns.md"]),
+        ("verdict", &["docs/verdicts.md"]),
+    ];
+    for (schema, files) in documents {
         let output = Command::new(env!("CARGO_BIN_EXE_watchpost"))
             .args(["config", "schema", schema])
             .output()
@@ -137,7 +142,11 @@ fn every_field_is_described() {
         let mut names = BTreeSet::new();
         fields(&schema, &mut names);
         assert!(names.len() > 3, "{names:?}");
-        let text = fs::read_to_string(root().join(file)).unwrap();
+        let text: String = files
+            .iter()
+            .map(|file| fs::read_to_string(root().join(file)).unwrap())
+            .collect();
+        let file = files.join(" and ");
         failures.extend(
             names
                 .iter()
