@@ -51,7 +51,7 @@ impl Config {
 /// Names the field, the line and the column of the first thing that is wrong.
 pub fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ConfigError> {
     let mut json = serde_json::Deserializer::from_str(text);
-    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+    let value = read(&mut json).map_err(|error| {
         let path = error.path().to_string();
         let inner = error.into_inner();
         // serde_json calls a number where a word belongs a value that is missing.
@@ -70,6 +70,13 @@ pub fn parse<T: serde::de::DeserializeOwned>(text: &str) -> Result<T, ConfigErro
     })?;
     json.end().map_err(|error| ConfigError::at(text, &error))?;
     Ok(value)
+}
+
+/// One reader for all of parsing: each deserializer that a configuration is read from is one more of its size.
+fn read<'de, T: serde::de::DeserializeOwned>(
+    json: &mut serde_json::Deserializer<serde_json::de::StrRead<'de>>,
+) -> Result<T, serde_path_to_error::Error<serde_json::Error>> {
+    serde_path_to_error::deserialize(json)
 }
 
 /// The message without serde_json's own " at line 1 column 2", which the error carries in its fields.
@@ -91,7 +98,8 @@ fn choices<T: serde::de::DeserializeOwned>(text: &str, error: &serde_json::Error
     let found = values.next()?.ok()?;
     let rest = text.get(at + values.byte_offset()..)?;
     let probe = format!("{}\"\"{rest}", text.get(..at)?);
-    let message = serde_json::from_str::<T>(&probe).err()?.to_string();
+    let mut json = serde_json::Deserializer::from_str(&probe);
+    let message = read::<T>(&mut json).err()?.into_inner().to_string();
     let (_, words) = in_plain_words(message.rsplit_once(" at line ")?.0)
         .split_once(" is none of the choices: ")
         .map(|(a, b)| (a.to_owned(), b.to_owned()))?;

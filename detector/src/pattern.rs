@@ -16,6 +16,7 @@ mod fuzzy;
 mod library;
 mod literal;
 mod measure;
+mod read;
 mod track;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,11 +24,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use crate::event::{Level, Timestamp};
-use crate::plain::in_plain_words;
 use crate::verdict::Severity;
 
 pub(crate) use compiled::{Mark, Patterns};
 pub use measure::{Count, Factor, PatternName, Regularity, Seconds, Share, Surprise, Times, Words};
+use read::Mistake;
 pub(crate) use track::{MOST_TRACKS, PatternState};
 
 /// Patterns of a configuration, beside those of the library.
@@ -105,13 +106,11 @@ impl TryFrom<Vec<serde_json::Value>> for PatternRules {
     fn try_from(values: Vec<serde_json::Value>) -> Result<Self, String> {
         let mut rules: Vec<Pattern> = Vec::new();
         for (index, value) in values.into_iter().take(MOST_PATTERNS + 1).enumerate() {
-            let name = value.get("name").and_then(serde_json::Value::as_str);
-            let name = name.map_or_else(|| format!("number {}", index + 1), |name| format!("`{name}`"));
-            let pattern = serde_path_to_error::deserialize(value).map_err(|error| {
-                let path = error.path().to_string();
-                let message = in_plain_words(&error.into_inner().to_string());
-                match path.trim_end_matches(".?") {
-                    "." | "?" | "" => format!("pattern {name}: {message}"),
+            let pattern = read::pattern(&value).map_err(|Mistake { field, message }| {
+                let name = value.get("name").and_then(serde_json::Value::as_str);
+                let name = name.map_or_else(|| format!("number {}", index + 1), |name| format!("`{name}`"));
+                match field.as_str() {
+                    "" => format!("pattern {name}: {message}"),
                     field => format!("pattern {name}, field `{field}`: {message}"),
                 }
             })?;
@@ -199,7 +198,7 @@ pub struct Change {
 }
 
 /// A pattern.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Pattern {
@@ -259,7 +258,7 @@ impl Pattern {
 }
 
 /// What a pattern finds.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum When {
@@ -284,7 +283,7 @@ pub enum When {
 }
 
 /// Which lines a pattern is about.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Lines {
@@ -297,7 +296,7 @@ pub enum Lines {
 }
 
 /// A phrase, in either case, as people write it. `distance` or `similarity`; without both, one byte in eight may differ.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Fuzzy {
@@ -313,7 +312,7 @@ pub struct Fuzzy {
 }
 
 /// One line and another one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Sequence {
@@ -332,7 +331,7 @@ pub struct Sequence {
 }
 
 /// Which lines belong together.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum By {
@@ -357,7 +356,7 @@ impl By {
 }
 
 /// Many more lines than usual, of one subject or by what they hold.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Spike {
@@ -378,7 +377,7 @@ pub struct Spike {
 }
 
 /// Many lines, for some time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Rate {
@@ -398,7 +397,7 @@ pub struct Rate {
 }
 
 /// Ever more lines, or an ever larger number in them.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Growth {
@@ -419,7 +418,7 @@ pub struct Growth {
 }
 
 /// Lines at regular times.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Periodic {
@@ -440,7 +439,7 @@ pub struct Periodic {
 }
 
 /// No line for too long, after there was one.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Absence {
