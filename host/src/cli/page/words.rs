@@ -144,7 +144,8 @@ pub(crate) fn number(value: f64) -> String {
 
 fn number_to(digits: u32, value: f64) -> String {
     let size = value.abs();
-    let text = if value == 0.0 {
+    // What is as small as this is left over from forgetting, and means nothing.
+    let text = if size < 1e-12 {
         "0".to_owned()
     } else if !(1e-4..1e12).contains(&size) {
         return format!("{value:.*e}", digits as usize - 1);
