@@ -120,14 +120,13 @@ impl Templates {
 
     /// Finds the template of a message and counts it; makes a template, or generalises one, where none fits.
     pub(crate) fn observe(&mut self, message: &str) -> Match {
-        let mut tokens = std::mem::take(&mut self.scratch);
-        tokens.read(message);
-        let key = tokens.key();
-        let matched = if let Some(slot) = self.recency.touch(key) {
-            self.known(slot)
-        } else {
-            self.observe_varied(&tokens, key, message)
-        };
+        self.scratch.read(message);
+        let key = self.scratch.key();
+        if let Some(slot) = self.recency.touch(key) {
+            return self.known(slot);
+        }
+        let tokens = std::mem::take(&mut self.scratch);
+        let matched = self.observe_varied(&tokens, key, message);
         self.scratch = tokens;
         matched
     }

@@ -23,15 +23,16 @@ pub(super) fn piece(bytes: &[u8], at: usize, first: u8) -> Option<Piece> {
             _ => None,
         };
     }
-    if bytes[at] == b'~' && bytes[at..].starts_with(b"~/") {
-        return path(bytes, at);
-    }
-    if bytes[at] == b'.' && (bytes[at..].starts_with(b"./") || bytes[at..].starts_with(b"../")) {
-        return path(bytes, at);
-    }
-    // Runs of dots or dashes are no tokens, however long.
-    if first == INNER && bytes[at] != b'_' && class(bytes, at + 1) & !INNER == 0 {
-        return None;
+    // Few tokens begin with anything but a letter or a digit.
+    if first == INNER {
+        let rest = &bytes[at..];
+        if rest.starts_with(b"~/") || rest.starts_with(b"./") || rest.starts_with(b"../") {
+            return path(bytes, at);
+        }
+        // Runs of dots or dashes are no tokens, however long.
+        if bytes[at] != b'_' && class(bytes, at + 1) & !INNER == 0 {
+            return None;
+        }
     }
     let mut kinds = first;
     let mut end = at + 1;
@@ -120,16 +121,16 @@ fn trimmed(bytes: &[u8], at: usize, end: usize, kinds: u8) -> Option<Piece> {
     // A number after a name (`core.2275`) is the variable part of the two.
     if kinds & DIGIT != 0
         && kinds & INNER != 0
-        && token[token.len() - 1].is_ascii_digit()
-        && let Some(dot) = token.iter().rposition(|&byte| byte == b'.')
-        && dot > 0
-        && token[dot + 1..].iter().all(u8::is_ascii_digit)
-        && !token[..dot].iter().any(u8::is_ascii_digit)
+        && let number = token.iter().rev().take_while(|byte| byte.is_ascii_digit()).count()
+        && let [name @ .., b'.'] = &token[..token.len() - number]
+        && number > 0
+        && !name.is_empty()
+        && !name.iter().any(u8::is_ascii_digit)
     {
         return Some(Piece {
             start,
-            end: start + dot,
-            masked: is_constant(&token[..dot], kinds & !DIGIT),
+            end: start + name.len(),
+            masked: is_constant(name, kinds & !DIGIT),
         });
     }
     Some(Piece {
@@ -141,6 +142,7 @@ fn trimmed(bytes: &[u8], at: usize, end: usize, kinds: u8) -> Option<Piece> {
 
 /// The literals of JSON, which are values wherever they stand, and hexadecimal numbers without a digit from 0
 /// to 9: of eight letters or more, as no word is.
+#[inline]
 fn is_constant(token: &[u8], kinds: u8) -> bool {
     match token.len() {
         4 => token.eq_ignore_ascii_case(b"true") || token.eq_ignore_ascii_case(b"null"),
@@ -223,18 +225,23 @@ fn syntax(bytes: &[u8], start: usize, end: usize, kinds: u8) -> Option<usize> {
 
 /// The end of an IPv6 or MAC address.
 fn address(bytes: &[u8], start: usize) -> Option<usize> {
+    let (mut colons, mut doubled, mut digit, mut last) = (0, false, false, 0);
+    let mut end = start;
     // The longest is eight groups of four digits with the colons between them, or twenty of two (InfiniBand).
-    let run = bytes[start..]
-        .iter()
-        .take(60)
-        .take_while(|b| b.is_ascii_hexdigit() || **b == b':')
-        .count();
-    let run = &bytes[start..start + run];
-    let colons = run.iter().filter(|&&b| b == b':').count();
-    let shaped = colons >= 5 || run.windows(2).any(|pair| pair == b"::");
-    let end = start + run.len();
-    (shaped && run.iter().any(u8::is_ascii_digit) && run.last() != Some(&b':') && !is_token(class(bytes, end)))
-        .then_some(end)
+    for &byte in bytes[start..].iter().take(60) {
+        if byte == b':' {
+            colons += 1;
+            doubled |= last == b':';
+        } else if CLASS[usize::from(byte)] & (DIGIT | HEX) != 0 {
+            digit |= byte <= b'9';
+        } else {
+            break;
+        }
+        last = byte;
+        end += 1;
+    }
+    let shaped = colons >= 5 || doubled;
+    (shaped && digit && last != b':' && !is_token(class(bytes, end))).then_some(end)
 }
 
 /// The end of a time of day that began with the hours in `token`, perhaps with a date before them.
@@ -339,7 +346,12 @@ fn phrase(bytes: &[u8], at: usize, quote: u8) -> Option<Piece> {
 /// The end of what begins before `at`: the next white space or one of `stops`, without a full stop before it.
 fn until(bytes: &[u8], at: usize, stops: &[u8]) -> usize {
     let mut end = at;
-    while end < bytes.len() && CLASS[usize::from(bytes[end])] != SPACE && !(stops.contains(&bytes[end]) && end > at) {
+    while let Some(byte) = bytes.get(end) {
+        let class = CLASS[usize::from(*byte)];
+        // Only punctuation is ever a stop.
+        if class == SPACE || class == GLUE && end > at && stops.contains(byte) {
+            break;
+        }
         end += 1;
     }
     while end > at + 1 && bytes[end - 1] == b'.' {
