@@ -34,9 +34,9 @@ const EVENT: (u64, u64) = (700, 300);
 const PROFILE: (u64, u64) = (1_400, 400);
 const STEP: (u64, u64) = (120, 120);
 const LIMIT: (u64, u64) = (1_000, 100);
-// Labels and an explanation, which a series has as well.
 /// What is known of the scores of one model.
 const VECTOR_MODEL: usize = 1_000;
+// Labels and an explanation, which a series has as well.
 const NEAR: (u64, u64) = (22_000, 2_000);
 // With what is due of it; counts over a window are the largest.
 const TRACK: (u64, u64) = (1_000, 250);

@@ -69,12 +69,12 @@ impl PatternConfig {
     /// let pattern = Pattern {
     ///     description: "The JVM's heap is full".into(),
     ///     severity: Severity::High,
-    ///     ..Pattern::regex("java-heap", r"ERROR.*OutOfMemory")?
+    ///     ..Pattern::regex("java-heap", r"OutOfMemory")?
     /// };
     /// let patterns = PatternConfig::with(vec![pattern])?;
     /// let same = r#"{"patterns": {"rules": [{
     ///     "name": "java-heap", "description": "The JVM's heap is full", "severity": "high",
-    ///     "when": {"regex": "ERROR.*OutOfMemory"}
+    ///     "when": {"regex": "OutOfMemory"}
     /// }]}}"#;
     /// assert_eq!(Config::from_json(same).unwrap().patterns, patterns);
     /// let detector = Detector::new(Config { patterns, ..Config::default() });
