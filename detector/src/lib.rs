@@ -23,6 +23,7 @@ mod number;
 mod pattern;
 mod plain;
 mod random;
+mod relay;
 mod request;
 mod scorer;
 mod series;
@@ -44,6 +45,7 @@ pub use pattern::{
     Words,
 };
 pub use plain::in_plain_words;
+pub use relay::{Envelope, FieldName, Pass, Relay, RelayConfig, Relayed};
 pub use scorer::{
     Answer, Document, Emit, Input, Interval, Line, OpenError, Problem, Role, RowVerdict, Scorer, SessionVerdict,
 };

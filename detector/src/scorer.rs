@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
 use serde::{Deserialize, Serialize};
 
 use crate::config::{Config, ConfigError, parse};
@@ -11,7 +12,7 @@ use crate::event::Timestamp;
 use crate::log::SessionEvidence;
 use crate::snapshot::SnapshotError;
 use crate::verdict::{Anomaly, Fingerprint, Label, State, Verdict, score};
-use crate::wire::{Format, Reader, Row};
+use crate::wire::{Format, Found, Reader, Row};
 
 /// One input: how it is read, what it is for and what is written about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -41,6 +42,10 @@ pub struct Input {
     /// Feedback on rows of this input, learned from right after the row.
     #[serde(default)]
     pub answers: Vec<Answer>,
+    /// Every line is a row of its own, which is answered before the next one is looked at: for who passes lines on.
+    /// Lines are not joined to records then, and of a line that holds several events the strangest one counts.
+    #[serde(default)]
+    pub line_by_line: bool,
 }
 
 fn unknown_year() -> i16 {
@@ -59,6 +64,7 @@ impl Input {
             subject: None,
             year: unknown_year(),
             answers: Vec::new(),
+            line_by_line: false,
         }
     }
 
@@ -288,6 +294,8 @@ pub struct Scorer {
     reader: Option<Reader>,
     role: Role,
     emit: Emit,
+    /// What has been said of the line that is being read, where every line is a row.
+    line: Option<Box<LineRow>>,
     /// Sorted so that the next one is the last.
     answers: Vec<Answer>,
     next_row: u64,
@@ -304,6 +312,7 @@ impl Scorer {
             reader: None,
             role: Role::default(),
             emit: Emit::default(),
+            line: None,
             answers: Vec::new(),
             next_row: 0,
             last_event: 0,
@@ -333,6 +342,7 @@ impl Scorer {
         self.reader = Some(Reader::new(&input, self.detector.now()));
         self.role = input.role;
         self.emit = input.emit;
+        self.line = input.line_by_line.then(Box::default);
         self.answers = input.answers;
         self.answers.sort_by_key(|answer| std::cmp::Reverse(answer.row));
         self.detector.set_scoring(matches!(input.role, Role::Score));
@@ -344,8 +354,33 @@ impl Scorer {
         let Some(mut reader) = self.reader.take() else {
             return;
         };
-        reader.read(chunk, &mut |row| self.row(row, out));
+        if self.line.is_some() {
+            self.push_lines(chunk, &mut reader, out);
+        } else {
+            reader.read(chunk, &mut |row| self.row(row, out));
+        }
         self.reader = Some(reader);
+    }
+
+    fn push_lines(&mut self, chunk: &[u8], reader: &mut Reader, out: &mut Vec<u8>) {
+        let found = match reader.find_out(chunk, &mut |row| self.row(row, out)) {
+            Found::Already => None,
+            Found::Not => return,
+            Found::Now(bytes) => Some(bytes),
+        };
+        let mut rest = found.as_deref().unwrap_or(chunk);
+        while let Some((line, after)) = memchr(b'\n', rest).and_then(|end| rest.split_at_checked(end + 1)) {
+            reader.read(line, &mut |row| self.row(row, out));
+            reader.end_line(&mut |row| self.row(row, out));
+            self.end_line(out);
+            rest = after;
+        }
+        if !rest.is_empty() {
+            reader.read(rest, &mut |row| self.row(row, out));
+            if let Some(line) = &mut self.line {
+                line.begun = true;
+            }
+        }
     }
 
     /// Nothing more has come for a while: a record that waits for its continuation is taken as it stands, and so is
@@ -363,6 +398,9 @@ impl Scorer {
             return;
         };
         reader.finish(&mut |row| self.row(row, out));
+        if self.line.as_ref().is_some_and(|line| line.begun || line.rows > 0) {
+            self.end_line(out);
+        }
         if reader.assumed_interval() {
             write(
                 out,
@@ -430,7 +468,10 @@ impl Scorer {
         if matches!(self.role, Role::WarmUp) {
             return;
         }
-        self.next_row += 1;
+        if let Some(held) = &mut self.line {
+            held.take(&line, continues, fingerprint);
+            return;
+        }
         if matches!(self.emit, Emit::Rows | Emit::All) {
             match continues {
                 Some(continues) => write(out, &Line::Continues { row: number, continues }),
@@ -438,6 +479,32 @@ impl Scorer {
             }
         }
         drop(line);
+        self.end_row(fingerprint);
+    }
+
+    /// A line is over that is a row whatever it held.
+    fn end_line(&mut self, out: &mut Vec<u8>) {
+        let number = self.next_row;
+        let Some(held) = &mut self.line else { return };
+        held.begun = false;
+        if matches!(self.role, Role::WarmUp) {
+            return;
+        }
+        if held.rows == 0 {
+            held.take(&RowVerdict::blank(number), None, None);
+        }
+        held.rows = 0;
+        if matches!(self.emit, Emit::Rows | Emit::All) {
+            out.extend_from_slice(&held.said);
+        }
+        let fingerprint = held.fingerprint;
+        self.end_row(fingerprint);
+    }
+
+    /// The row is said: people may have an answer to it.
+    fn end_row(&mut self, fingerprint: Option<Fingerprint>) {
+        let number = self.next_row;
+        self.next_row += 1;
         while let Some(answer) = self.answers.pop_if(|answer| answer.row <= number) {
             if let (Some(fingerprint), true) = (fingerprint, answer.row == number) {
                 self.detector.feedback(fingerprint, answer.label);
@@ -479,7 +546,48 @@ impl Scorer {
     }
 }
 
+/// What is said of a line, of what it held the strangest.
+#[derive(Debug, Default)]
+struct LineRow {
+    /// Some of the line has come, and its end has not.
+    begun: bool,
+    rows: u32,
+    anomaly: bool,
+    surprise: f64,
+    fingerprint: Option<Fingerprint>,
+    /// As it is written.
+    said: Vec<u8>,
+}
+
+impl LineRow {
+    fn take(&mut self, row: &RowVerdict<'_>, continues: Option<u64>, fingerprint: Option<Fingerprint>) {
+        self.rows += 1;
+        if self.rows > 1 && (row.anomaly, row.surprise) <= (self.anomaly, self.surprise) {
+            return;
+        }
+        self.anomaly = row.anomaly;
+        self.surprise = row.surprise;
+        self.fingerprint = fingerprint;
+        self.said.clear();
+        match continues {
+            Some(continues) => write(
+                &mut self.said,
+                &Line::Continues {
+                    row: row.row,
+                    continues,
+                },
+            ),
+            None => write(&mut self.said, row),
+        }
+    }
+}
+
 fn write<T: Serialize>(out: &mut Vec<u8>, line: &T) {
-    serde_json::to_writer(&mut *out, line).expect("these types have string keys only, and a Vec takes every byte");
+    json(out, line);
     out.push(b'\n');
+}
+
+/// Writes as JSON.
+pub(crate) fn json<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
+    serde_json::to_writer(&mut *out, value).expect("these types have string keys only, and a Vec takes every byte");
 }

@@ -87,6 +87,16 @@ pub enum Row<'a> {
 /// Longer lines are a problem, not an event: memory is bounded by configuration, never by input.
 pub const MAX_LINE_BYTES: usize = 1 << 20;
 
+/// Whether the format of an input is known.
+pub(crate) enum Found {
+    /// It was before.
+    Already,
+    /// From now on; these bytes have come so far and are to be read.
+    Now(Vec<u8>),
+    /// Not even a line has come.
+    Not,
+}
+
 /// A format's reader: bytes in, in chunks cut anywhere, rows out in order.
 #[derive(Debug)]
 pub struct Reader {
@@ -169,6 +179,27 @@ impl Reader {
             Decoder::Text(text) => text.flush(clock, each),
             Decoder::Prometheus(prometheus) => prometheus.flush(clock, each),
             Decoder::Csv(_) | Decoder::Logfmt(_) => {}
+        }
+    }
+
+    /// Finds out the format from the lines that have come so far, where it is still to be found out.
+    pub(crate) fn find_out(&mut self, chunk: &[u8], each: &mut dyn FnMut(Row<'_>)) -> Found {
+        let Decoder::Auto(auto) = &mut self.decoder else {
+            return Found::Already;
+        };
+        let Some(mut found) = auto.read(chunk).or_else(|| auto.flush()) else {
+            return Found::Not;
+        };
+        let bytes = std::mem::take(&mut found.bytes);
+        self.settle(&found, each);
+        Found::Now(bytes)
+    }
+
+    /// The line is over, and nothing behind it belongs to it.
+    pub(crate) fn end_line(&mut self, each: &mut dyn FnMut(Row<'_>)) {
+        match &mut self.decoder {
+            Decoder::Ndjson(ndjson) => ndjson.end_line(&mut self.clock, each),
+            _ => self.flush(each),
         }
     }
 

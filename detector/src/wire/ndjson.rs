@@ -124,6 +124,12 @@ impl Ndjson {
         self.rows.objects.flush(clock, each);
     }
 
+    /// An object that has not ended is broken.
+    pub(crate) fn end_line(&mut self, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
+        self.rows.give_up_all(clock, each);
+        self.rows.objects.flush(clock, each);
+    }
+
     pub(crate) fn finish(&mut self, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
         let Ndjson { lines, rows } = self;
         lines.finish(|number, line| rows.line(number, &line, clock, each));
