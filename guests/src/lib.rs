@@ -1,6 +1,7 @@
 //! Builds the plugins: the one place that knows how. The host's build script, the tests and `cargo xtask`
 //! all come here, so that there is one artefact and one way to it.
 
+mod command;
 mod component;
 mod proxy_wasm;
 
@@ -31,6 +32,8 @@ pub enum Abi {
     Component,
     /// Proxy-Wasm 0.2.1: a core module that imports the calls of the proxy and nothing else.
     ProxyWasm,
+    /// A WASI command (preview 1): a core module with `_start` that imports `wasi_snapshot_preview1` and nothing else.
+    Command,
 }
 
 /// The engine that the host carries inside.
@@ -49,8 +52,16 @@ pub const ENVOY: Plugin = Plugin {
     abi: Abi::ProxyWasm,
 };
 
+/// The WASI command. Every runtime for commands has SIMD.
+pub const CLI: Plugin = Plugin {
+    name: "cli",
+    target: "wasm32-wasip1",
+    features: "+simd128",
+    abi: Abi::Command,
+};
+
 /// Every plugin.
-pub const PLUGINS: [Plugin; 2] = [ENGINE, ENVOY];
+pub const PLUGINS: [Plugin; 3] = [ENGINE, ENVOY, CLI];
 
 /// What a build leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,13 +148,18 @@ pub fn build(plugin: &Plugin, out_dir: &Path) -> Result<Artefacts, Error> {
     let built = target_dir
         .join(plugin.target)
         .join("guest")
-        .join(format!("watchpost_{}.wasm", plugin.name.replace('-', "_")));
+        .join(match plugin.abi {
+            // A program is called as it is, and a library as it is named in Rust.
+            Abi::Command => format!("watchpost-{}.wasm", plugin.name),
+            Abi::Component | Abi::ProxyWasm => format!("watchpost_{}.wasm", plugin.name.replace('-', "_")),
+        });
     let core = out_dir.join(format!("watchpost-{}.core.wasm", plugin.name));
     fs::copy(&built, &core).map_err(|source| io_error("copy", &built, source))?;
     let module = out_dir.join(format!("watchpost-{}.wasm", plugin.name));
     let module = match plugin.abi {
         Abi::Component => component::encode(&core, &module)?,
         Abi::ProxyWasm => proxy_wasm::trim(&core, &module)?,
+        Abi::Command => command::check(&core, &module)?,
     };
     Ok(Artefacts { core, module })
 }

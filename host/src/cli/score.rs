@@ -3,13 +3,16 @@
 mod run;
 
 use std::io::{IsTerminal, Write};
+use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use watchpost_detector::wire::Format;
-use watchpost_detector::{AlarmRate, Answer, Document, Emit, Input, Interval, Role, in_plain_words};
+use watchpost_detector::{
+    AlarmRate, Answer, Document, Emit, FieldName, Input, Interval, Pass, Relay, RelayConfig, Role, in_plain_words,
+};
 
 use super::console::Console;
 use super::document;
@@ -32,6 +35,7 @@ Examples:
   watchpost score /var/log/nginx 'logs/**/*.log.gz'
   watchpost score --scores --output ndjson app.log > scores.ndjson
   tail -f app.log | watchpost score --output ndjson --state app.state -
+  watchpost score --pass anomalous --sample 100 app.log > short.log
   watchpost score --exit-code --quiet build/latency.csv || echo 'the build got slower'
 
 A table is printed when the input ends; for a stream that does not, use `--output ndjson`. Ctrl-C and SIGTERM end a \
@@ -76,6 +80,21 @@ pub(crate) struct Score {
     #[arg(long, value_name = "FORM", default_value = "table")]
     output: Output,
 
+    /// Passes every line on with its verdict in this field instead of printing episodes: JSON objects get the field,
+    /// other lines become the `message` of one.
+    #[arg(long, value_name = "FIELD", num_args = 0..=1, require_equals = true, default_missing_value = "watchpost",
+        conflicts_with = "scores", value_parser = field)]
+    annotate: Option<FieldName>,
+
+    /// Passes lines on instead of printing episodes: `all`, those that are `normal`, or those that are `anomalous`; a
+    /// line that cannot be read is passed on always.
+    #[arg(long, value_name = "WHICH", conflicts_with = "scores")]
+    pass: Option<Which>,
+
+    /// Of the lines that `--pass` leaves out, passes one in N on as well.
+    #[arg(long, value_name = "N", requires = "pass")]
+    sample: Option<NonZeroU64>,
+
     /// The detector's state: gone on from when the file exists, and saved at the end.
     #[arg(long, value_name = "FILE")]
     state: Option<PathBuf>,
@@ -94,6 +113,17 @@ pub(crate) struct Score {
     /// Exits with 3 when an alarm was raised or a session was anomalous.
     #[arg(long)]
     exit_code: bool,
+}
+
+/// Which lines are passed on.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Which {
+    /// Every line.
+    All,
+    /// Those in which nothing is strange.
+    Normal,
+    /// Those that belong to an open episode, or end an anomalous session.
+    Anomalous,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -159,14 +189,20 @@ impl Score {
             console.with_bytes(total)
         };
         let template = Input {
-            emit: if self.scores { Emit::Rows } else { Emit::Anomalies },
+            emit: match self.passed() {
+                Passed::Verdicts => Emit::Rows,
+                Passed::Lines => Emit::All,
+                Passed::Onsets | Passed::Nothing => Emit::Anomalies,
+            },
+            line_by_line: self.passed() == Passed::Lines,
             interval_seconds: self.interval,
             subject: (!self.subject.is_empty()).then(|| self.subject.clone()),
             year: self.year.map_or_else(current_year, Ok)?,
             answers,
             ..Input::new(Format::Text)
         };
-        let mut run = Run::new(engine, &console, self.passed(), template, sources.len())?;
+        let relay = Relay::new(self.relay());
+        let mut run = Run::new(engine, &console, self.passed(), relay, template, sources.len())?;
         let read = input::read(sources, self.input.format(), console.bar(), |message| run.hear(message));
         match read {
             Ok(()) => self.conclude(run, &document),
@@ -217,8 +253,22 @@ impl Score {
     fn passed(&self) -> Passed {
         match self.output {
             _ if self.scores => Passed::Verdicts,
+            _ if self.annotate.is_some() || self.pass.is_some() => Passed::Lines,
             Output::Ndjson => Passed::Onsets,
             Output::Table | Output::Json => Passed::Nothing,
+        }
+    }
+
+    fn relay(&self) -> RelayConfig {
+        RelayConfig {
+            pass: match self.pass {
+                None | Some(Which::All) => Pass::All,
+                Some(Which::Normal) => Pass::Normal,
+                Some(Which::Anomalous) => Pass::Anomalous,
+            },
+            sample: self.sample,
+            annotate: self.annotate.clone(),
+            ..RelayConfig::default()
         }
     }
 
@@ -227,6 +277,10 @@ impl Score {
         let files = if self.files.is_empty() { &stdin[..] } else { &self.files };
         input::find(&[(&*self.warm_up, Role::WarmUp), (files, Role::Score)], console)
     }
+}
+
+fn field(text: &str) -> Result<FieldName, String> {
+    FieldName::try_from(text.to_owned())
 }
 
 fn interval(text: &str) -> Result<Interval, String> {

@@ -6,7 +6,7 @@ use std::time::Instant;
 use serde::Serialize;
 use watchpost::engine::Engine;
 use watchpost_detector::wire::Format;
-use watchpost_detector::{Anomaly, Document, Input, Phase, Problem, Role, SessionVerdict, Status};
+use watchpost_detector::{Anomaly, Document, Input, Phase, Problem, Relay, Role, SessionVerdict, Status};
 
 use crate::cli::console::Console;
 use crate::cli::exit::{Exit, Usage};
@@ -21,6 +21,8 @@ pub(super) enum Passed {
     Verdicts,
     /// The alarms, and the near misses where they are asked for.
     Onsets,
+    /// None: the lines of the input are passed on, with their verdicts if that is asked for.
+    Lines,
     Nothing,
 }
 
@@ -28,12 +30,15 @@ pub(super) struct Run<'a> {
     engine: Engine,
     console: &'a Console,
     passed: Passed,
+    relay: Relay,
     /// What all inputs have in common.
     template: Input,
     /// Where the engine stood before: a restored one counts on.
     before: Status,
     inputs: Vec<InputReport>,
     is_open: bool,
+    /// Whether the input that is read is no history.
+    is_scored: bool,
     episodes: Episodes,
     /// Those that are anomalous: fewer than one in 1,000, unless something is wrong.
     sessions: Vec<SessionVerdict>,
@@ -73,6 +78,7 @@ impl<'a> Run<'a> {
         mut engine: Engine,
         console: &'a Console,
         passed: Passed,
+        relay: Relay,
         template: Input,
         inputs: usize,
     ) -> anyhow::Result<Self> {
@@ -81,9 +87,11 @@ impl<'a> Run<'a> {
             engine,
             console,
             passed,
+            relay,
             template,
             inputs: Vec::new(),
             is_open: false,
+            is_scored: false,
             episodes: Episodes::default(),
             sessions: Vec::new(),
             ending: Ending::Complete,
@@ -107,6 +115,7 @@ impl<'a> Run<'a> {
                     ..self.template.clone()
                 })?;
                 self.is_open = true;
+                self.is_scored = source.role == Role::Score;
                 self.inputs.push(InputReport {
                     name: source.to_string(),
                     format,
@@ -121,9 +130,12 @@ impl<'a> Run<'a> {
                 Ok(())
             }
             Message::Pause => self.ask(Engine::flush),
-            Message::Chunk(chunk) => self.ask(|engine, written| engine.push(&chunk, written)),
+            Message::Chunk(chunk) => self.ask_and_relay(
+                |engine, written| engine.push(&chunk, written),
+                |relay, written, out| relay.pass(&chunk, written, out, &mut Vec::new()),
+            ),
             Message::End => {
-                self.ask(Engine::finish)?;
+                self.ask_and_relay(Engine::finish, |relay, written, out| relay.finish(written, out, &mut Vec::new()))?;
                 self.count_problems();
                 Ok(())
             }
@@ -154,7 +166,7 @@ impl<'a> Run<'a> {
         for (found, inputs) in self.found.take().unwrap_or_default() {
             self.console.note(in_sum(&found, &inputs));
         }
-        self.ask(Engine::close)?;
+        self.ask_and_relay(Engine::close, |relay, written, out| relay.aside(written, out, &mut Vec::new()))?;
         self.console.bar().finish_and_clear();
         let status = self.engine.status()?;
         Ok(Status {
@@ -183,6 +195,19 @@ impl<'a> Run<'a> {
             words::span(status.days * 86_400.0),
             words::count(rate as u64),
         ));
+        if self.passed == Passed::Lines {
+            let relayed = self.relay.relayed();
+            let sampled = match relayed.sampled {
+                0 => String::new(),
+                sampled => format!(", {} of them as a sample", words::count(sampled)),
+            };
+            self.console.summary(format_args!(
+                "passed {} of {} on{sampled}; {} anomalous",
+                words::count(relayed.passed),
+                words::counted(relayed.lines, "line"),
+                words::count(relayed.anomalous),
+            ));
+        }
         for bound in bounds_reached(status) {
             self.console.summary(bound);
         }
@@ -279,6 +304,23 @@ impl<'a> Run<'a> {
         let heard = self.sort(&written);
         self.written = written;
         asked.map_err(Into::into).and(heard)
+    }
+
+    /// Has the engine do something, and passes on what that was about. Of history nothing is passed on.
+    fn ask_and_relay<E: Into<anyhow::Error>>(
+        &mut self,
+        question: impl FnOnce(&mut Engine, &mut Vec<u8>) -> Result<(), E>,
+        relay: impl FnOnce(&mut Relay, &[u8], &mut Vec<u8>),
+    ) -> anyhow::Result<()> {
+        let asked = self.ask(question);
+        if self.passed == Passed::Lines && self.is_scored {
+            let mut out = Vec::new();
+            relay(&mut self.relay, &self.written, &mut out);
+            if !out.is_empty() {
+                super::write(&out)?;
+            }
+        }
+        asked
     }
 
     fn sort(&mut self, written: &[u8]) -> anyhow::Result<()> {
