@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::event::{Finite, Request, Subject, Value};
 use crate::metric::unit;
+use crate::order;
 use crate::series::MAX_LABEL_BYTES;
 use crate::verdict::{Contribution, Expected, Explanation, Kind, Observation, Substitution};
 
@@ -82,7 +83,7 @@ impl HardLimits {
             })
             .collect();
         // Ties are left in the order of the event, so that the order is the same everywhere.
-        hits.sort_by(|a, b| excess(b.observed, b.limit).total_cmp(&excess(a.observed, a.limit)));
+        order::sort_by_key(&mut hits, |hit| order::falling(excess(hit.observed, hit.limit)));
         hits
     }
 

@@ -9,6 +9,7 @@ use crate::config::{Config, ConfigError, parse};
 use crate::detector::{Detector, Report, Status};
 use crate::event::Timestamp;
 use crate::log::SessionEvidence;
+use crate::order;
 use crate::snapshot::SnapshotError;
 use crate::verdict::{Anomaly, Fingerprint, Label, State, Verdict, score};
 use crate::wire::{Format, Reader, Row};
@@ -334,7 +335,7 @@ impl Scorer {
         self.role = input.role;
         self.emit = input.emit;
         self.answers = input.answers;
-        self.answers.sort_by_key(|answer| std::cmp::Reverse(answer.row));
+        order::sort_by_key(&mut self.answers, |answer| !answer.row);
         self.detector.set_scoring(matches!(input.role, Role::Score));
         self.detector.begin_input();
     }

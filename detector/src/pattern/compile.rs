@@ -42,8 +42,10 @@ impl Place<'_> {
 
 impl<'a> Compiler<'a> {
     pub(super) fn new(own: &'a [Pattern]) -> Self {
+        let mut by_name = BTreeMap::new();
+        by_name.extend(own.iter().map(|pattern| (pattern.name.as_str(), pattern)));
         Compiler {
-            own: own.iter().map(|pattern| (pattern.name.as_str(), pattern)).collect(),
+            own: by_name,
             sources: Vec::new(),
             selectors: Vec::new(),
             literals: Vec::new(),
