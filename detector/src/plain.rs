@@ -143,7 +143,7 @@ fn wanted(expected: &str) -> String {
 }
 
 /// The known name that was probably meant: the same but for case and separators, or a slip or two away.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     const LONGEST: usize = 64;
     let plain = |name: &str| -> Vec<char> {
         let letters = name.chars().filter(|letter| letter.is_alphanumeric());
