@@ -29,7 +29,7 @@ use crate::verdict::Severity;
 pub(crate) use compiled::{Mark, Patterns};
 pub use measure::{Count, Factor, PatternName, Regularity, Seconds, Share, Surprise, Times, Words};
 use read::Mistake;
-pub(crate) use track::{MOST_TRACKS, PatternState};
+pub(crate) use track::{MOST_TRACKS, PatternState, TRACK_BYTES};
 
 /// Patterns of a configuration, beside those of the library.
 const MOST_PATTERNS: usize = 200;
