@@ -91,6 +91,11 @@ impl PatternConfig {
         })
     }
 
+    /// Those of one's own.
+    pub(crate) fn own(&self) -> &[Pattern] {
+        &self.rules.0
+    }
+
     /// Reads what does not contradict itself.
     pub(crate) fn consistent<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let config = PatternConfig::deserialize(deserializer)?;
