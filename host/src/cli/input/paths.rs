@@ -176,7 +176,8 @@ impl Found {
             ..options
         };
         let mut matched = false;
-        for entry in WalkDir::new(folder).sort_by_file_name() {
+        let mut entries = WalkDir::new(folder).sort_by_file_name().into_iter();
+        while let Some(entry) = entries.next() {
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(error) => {
@@ -195,6 +196,7 @@ impl Found {
             let path = path.to_owned();
             if entry.file_type().is_dir() {
                 self.walk(&path, false);
+                entries.skip_current_dir();
             } else if path.is_dir() {
                 self.skipped.push(Skipped::new(path, "a link to a folder"));
             } else {
