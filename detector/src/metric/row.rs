@@ -217,6 +217,11 @@ impl Row {
         self.counted(self.metrics.len())
     }
 
+    /// Whether there are enough of them to be looked at together.
+    pub(crate) fn is_together(&self) -> bool {
+        self.together.is_some()
+    }
+
     /// The same if there were so many metrics.
     fn counted(&self, metrics: usize) -> usize {
         let models = self
