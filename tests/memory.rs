@@ -410,6 +410,36 @@ fn ordinary_use_needs_what_the_footprint_says() {
     }
 }
 
+/// Hostile input is of the longest texts and the most lines; ordinary input has short ones, of which one is awaited.
+#[test]
+fn what_patterns_follow() {
+    let kind = |when: &str| {
+        format!(
+            r#"{{"patterns": {{"library": false, "rules": [{{"name": "a", "alarm": false, "when": {{{when},
+                "of": {{"regex": "user=(?<user>\\S+) failed"}}, "by": {{"capture": "user"}}}}}}}}]}}}}"#
+        )
+    };
+    let each = |when: &str, lines: u64, length: usize| {
+        let config = Config::from_json(&kind(when)).unwrap_or_else(|error| panic!("{error}"));
+        let parts = footprint(&config);
+        let part = parts.iter().find(|part| part.name == "tracks of patterns").unwrap();
+        let of = |users: u64| {
+            held(&config, |watch| {
+                for n in 0..part.count * lines {
+                    watch.time += i64::from(n % 100 == 0);
+                    let message = format!("user={:x>length$} failed", n % users);
+                    watch.line(&[("service", "a")], Level::Info, &message, None);
+                }
+            })
+        };
+        ((of(part.count) - of(1)) / part.count, part.most_bytes, part.usual_bytes)
+    };
+    let (held, most, _) = each(r#""rate": {"count": 64, "window_seconds": 604800"#, 33, 250);
+    assert!(held <= most && most <= held + held / 2, "{held} bytes, {most} allowed");
+    let (held, _, usual) = each(r#""absence": {"within_seconds": 99999"#, 1, 12);
+    assert!(held <= usual && usual <= held + held / 2, "{held} bytes, {usual} usual");
+}
+
 /// Runs hostile traffic, then ten times as much, and compares what is held with what these parts of the footprint
 /// allow.
 fn hostile(parts: &[&str], events: u64, mut event: impl FnMut(&mut Watch, u64)) {

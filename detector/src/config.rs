@@ -27,6 +27,7 @@ pub struct Config {
     /// Numbers that are anomalous above a limit, by service; `__default__` for every other service.
     pub rules: HardLimits,
     /// What people know of their logs and can name: patterns of lines, and of what several lines mean together.
+    #[serde(deserialize_with = "PatternConfig::consistent")]
     pub patterns: PatternConfig,
     /// Models beside those that are always there.
     pub models: Models,
@@ -154,10 +155,26 @@ pub struct Models {
     /// Which models a subject with at least three metrics gets over all of them together, beside comparing each row
     /// with those that were seen, which is always done: for rows whose metrics are strange only in combination. Their
     /// order means nothing. Each counts towards `bounds.max_metrics` as so many metrics as need its memory.
+    #[serde(deserialize_with = "once")]
     pub together: BTreeSet<JointModel>,
     /// Which models look at the words of log lines, to find lines that are unlike all others: at the words of each
     /// template, hashed to 32 features and weighted by how few templates have them. Their order means nothing.
+    #[serde(deserialize_with = "once")]
     pub lines: BTreeSet<JointModel>,
+}
+
+/// Models of which each is named once.
+fn once<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<JointModel>, D::Error> {
+    let mut models = BTreeSet::new();
+    for model in Vec::<JointModel>::deserialize(deserializer)? {
+        if !models.insert(model) {
+            let name = model.name();
+            return Err(serde::de::Error::custom(format!(
+                "`{name}` is there twice: write it once"
+            )));
+        }
+    }
+    Ok(models)
 }
 
 /// The models over all metrics of a subject together that are there unless a configuration says otherwise.

@@ -3,6 +3,7 @@
 mod core;
 mod log;
 mod overdue;
+mod unused;
 
 use serde::{Deserialize, Serialize};
 
@@ -12,7 +13,7 @@ use crate::episode::Strange;
 use crate::event::{Event, Request, Sample, Timestamp};
 use crate::feature;
 use crate::feedback::Feedback;
-use crate::limit;
+use crate::limit::{self, HardLimits};
 use crate::log::{Parameter, SessionEvidence, Sessions, TemplateIndex, TemplateStats, Templates, Vectors, Watches};
 use crate::metric::{Beside, Row, is_counter};
 use crate::near::{NEAR_BUDGET, NearMisses};
@@ -50,6 +51,8 @@ pub struct Detector {
     patterns: Patterns,
     core: Core,
     scoring: bool,
+    /// The limits that nothing was compared with yet.
+    unmet: HardLimits,
 }
 
 /// Everything that a snapshot holds.
@@ -69,10 +72,20 @@ pub(crate) struct Core {
     near: NearMisses,
     feedback: Feedback,
     patterns: PatternState,
-    status: Status,
+    counts: Counts,
     scored_since: Option<Timestamp>,
     /// The minute in which sessions and silence were looked at last.
     minute: i64,
+}
+
+/// What is counted of all series together.
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+struct Counts {
+    events: u64,
+    alarms: u64,
+    days: f64,
+    evicted_templates: u64,
+    ignored_metrics: u64,
 }
 
 /// What a detector reports beside its verdicts.
@@ -121,12 +134,16 @@ pub struct Status {
     pub evicted_templates: u64,
     /// Routes, upstreams and sites of requests that were evicted to stay within the bounds.
     pub evicted_routes: u64,
+    /// Sessions that were ended early since too many were open at once.
+    pub evicted_sessions: u64,
     /// Metrics that were left out because their subject has too many.
     pub ignored_metrics: u64,
     /// Patterns that are looked for.
     pub patterns: u32,
     /// Sequences and counts of patterns that were dropped to stay within the bounds.
     pub evicted_tracks: u64,
+    /// What was found of each pattern that was found or that people said something of, since the state began.
+    pub found: Vec<PatternReport>,
 }
 
 /// Sessions that are open at once at most.
@@ -149,12 +166,13 @@ impl Detector {
             near: NearMisses::default(),
             feedback: Feedback::default(),
             patterns: PatternState::default(),
-            status: Status::default(),
+            counts: Counts::default(),
             scored_since: None,
             minute: i64::MIN,
         };
         Detector {
             patterns: Patterns::new(&config.patterns),
+            unmet: config.rules.clone(),
             config,
             core,
             scoring: true,
@@ -173,6 +191,7 @@ impl Detector {
         Ok(Detector {
             patterns,
             core,
+            unmet: config.rules.clone(),
             config,
             scoring: true,
         })
@@ -191,10 +210,10 @@ impl Detector {
             self.overdue(out);
         }
         if self.scoring {
-            self.core.status.events += 1;
+            self.core.counts.events += 1;
             let since = *self.core.scored_since.get_or_insert(event.time());
             let days = event.time().seconds_since(since) / 86_400.0;
-            self.core.status.days = self.core.status.days.at_least(days);
+            self.core.counts.days = self.core.counts.days.at_least(days);
         }
         match event {
             Event::Sample(sample) => self.sample(sample, out),
@@ -269,16 +288,32 @@ impl Detector {
 
     /// Where the detector stands.
     pub fn status(&self) -> Status {
+        let Counts {
+            events,
+            alarms,
+            days,
+            evicted_templates,
+            ignored_metrics,
+        } = self.core.counts;
+        let reports = self.patterns.reports(&self.core.patterns);
         Status {
+            events,
+            alarms,
+            days,
             threshold: self.rules().threshold,
             series: self.core.table.len() as u32,
             templates: self.core.templates.len() as u32,
             routes: self.core.traffic.routes() as u32,
             evicted_series: self.core.table.evicted,
+            evicted_templates,
             evicted_routes: self.core.traffic.evicted,
+            evicted_sessions: self.core.sessions.evicted,
+            ignored_metrics,
             patterns: self.patterns.len() as u32,
             evicted_tracks: self.core.patterns.evicted,
-            ..self.core.status.clone()
+            found: reports
+                .filter(|report| report.matches + report.fine + report.matters > 0)
+                .collect(),
         }
     }
 
@@ -315,6 +350,8 @@ impl Detector {
         let numbers = sample.values.iter().map(|value| (value.metric, value.value));
         let limits = &self.config.rules;
         let hits = limits.hits(&sample.subject, numbers);
+        self.unmet
+            .met(&sample.subject, sample.values.iter().map(|value| value.metric));
         // What is counted of a log is three numbers that say much the same.
         let beside = match of {
             Of::Metrics => Beside::Together(&self.config.models.together),
@@ -340,7 +377,7 @@ impl Detector {
             pulse.beat(core.time.running);
         }
         let assessment = row.assess(sample.time, sample.values, max, beside);
-        core.status.ignored_metrics += assessment.ignored;
+        core.counts.ignored_metrics += assessment.ignored;
         let surprise = if assessment.learning {
             0.0
         } else {
@@ -438,6 +475,8 @@ impl Detector {
     fn request(&mut self, request: &Request<'_>, out: &mut Vec<Report>) -> Verdict {
         let max = self.config.bounds.max_routes.get() as usize;
         let hits = self.config.rules.hits(&request.subject, limit::of_request(request));
+        let names = limit::of_request(request).map(|(name, _)| name);
+        self.unmet.met(&request.subject, names);
         let said = self.in_traffic(out, |traffic, context, out| {
             traffic.observe(request, &hits, max, context, out)
         });
@@ -461,7 +500,7 @@ impl Detector {
             budget,
             near,
             feedback,
-            status,
+            counts,
             ..
         } = &mut self.core;
         let mut context = Context {
@@ -472,7 +511,7 @@ impl Detector {
             alarms: 0,
         };
         let result = then(traffic, &mut context, out);
-        status.alarms += context.alarms;
+        counts.alarms += context.alarms;
         result
     }
 

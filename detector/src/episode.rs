@@ -185,9 +185,11 @@ impl Episode {
 
     /// The report of it.
     pub(crate) fn report(&self, phase: Phase, labels: &[(String, String)]) -> Anomaly {
+        let mut subject = BTreeMap::new();
+        subject.extend(labels.iter().cloned());
         Anomaly {
             timestamp: self.onset,
-            subject: labels.iter().cloned().collect::<BTreeMap<_, _>>(),
+            subject,
             kind: self.kind,
             anomaly_type: AnomalyType::of(self.kind, &self.explanation),
             severity: self.severity,

@@ -199,9 +199,20 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        jiff::Timestamp::from_nanosecond(i128::from(self.0))
-            .map_err(|_| fmt::Error)?
-            .fmt(f)
+        // By hand: jiff's own printer brings in every layout and error that it knows, of which a guest needs none.
+        let time = jiff::Timestamp::from_nanosecond(i128::from(self.0)).map_err(|_| fmt::Error)?;
+        let time = jiff::tz::Offset::UTC.to_datetime(time);
+        let (year, month, day) = (time.year(), time.month(), time.day());
+        let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")?;
+        let (mut fraction, mut places) = (time.subsec_nanosecond(), 9);
+        if fraction != 0 {
+            while fraction % 10 == 0 {
+                (fraction, places) = (fraction / 10, places - 1);
+            }
+            write!(f, ".{fraction:0places$}")?;
+        }
+        f.write_str("Z")
     }
 }
 

@@ -59,7 +59,7 @@ pub fn max(window: &[Point]) -> Option<f64> {
 /// The value in the middle, of an even number the mean of the two; `None` of nothing.
 pub fn median(window: &[Point]) -> Option<f64> {
     let mut values: Vec<f64> = window.iter().map(|(_, value)| *value).collect();
-    values.sort_by(f64::total_cmp);
+    values.sort_unstable_by(f64::total_cmp);
     let middle = values.len() / 2;
     let upper = *values.get(middle)?;
     if values.len() % 2 == 1 {

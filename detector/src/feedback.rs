@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use serde::{Deserialize, Serialize};
 
 use crate::number::Bounded;
+use crate::order;
 use crate::verdict::{Fingerprint, Label};
 
 /// Answers by what they are about, and the lines among them by their words.
@@ -121,7 +122,7 @@ fn words(text: &str) -> Vec<u32> {
         .take(MOST_WORDS)
         .map(|hash| hash as u32)
         .collect();
-    hashes.sort_unstable();
+    order::sort_by_key(&mut hashes, |hash| u64::from(*hash));
     hashes.dedup();
     hashes
 }

@@ -38,8 +38,6 @@ const LIMIT: (u64, u64) = (1_000, 100);
 const VECTOR_MODEL: usize = 1_000;
 // Labels and an explanation, which a series has as well.
 const NEAR: (u64, u64) = (22_000, 2_000);
-// With what is due of it; counts over a window are the largest.
-const TRACK: (u64, u64) = (1_000, 250);
 
 /// What a detector with this configuration can need, part by part. It is reached only by traffic that fills every
 /// bound.
@@ -73,9 +71,9 @@ pub fn footprint(config: &Config) -> Vec<Part> {
         part("profiles of sessions", crate::log::ALL_PROFILES as u64, PROFILE),
         part("steps of sessions", crate::log::ALL_STEPS as u64, STEP),
         part(
-            "sequences and counts of patterns",
+            "tracks of patterns",
             crate::pattern::MOST_TRACKS as u64,
-            TRACK,
+            crate::pattern::TRACK_BYTES,
         ),
     ];
     if !config.models.lines.is_empty() {

@@ -73,7 +73,7 @@ impl JointModel {
         JointModel::VariationalAutoencoder,
     ];
 
-    /// What stands for it in the digest of a state: a bit of its own, which it keeps.
+    /// What stands for it in the head of a state: a bit of its own, which it keeps.
     pub(crate) fn bit(self) -> u8 {
         match self {
             JointModel::Forest => 1,

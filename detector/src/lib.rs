@@ -20,6 +20,7 @@ mod log;
 mod metric;
 mod near;
 mod number;
+mod order;
 mod pattern;
 mod plain;
 mod random;

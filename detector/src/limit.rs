@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::event::{Finite, Request, Subject, Value};
 use crate::metric::unit;
+use crate::order;
 use crate::series::MAX_LABEL_BYTES;
 use crate::verdict::{Contribution, Expected, Explanation, Kind, Observation, Substitution};
 
@@ -82,8 +83,30 @@ impl HardLimits {
             })
             .collect();
         // Ties are left in the order of the event, so that the order is the same everywhere.
-        hits.sort_by(|a, b| excess(b.observed, b.limit).total_cmp(&excess(a.observed, a.limit)));
+        order::sort_by_key(&mut hits, |hit| order::falling(excess(hit.observed, hit.limit)));
         hits
+    }
+
+    /// Takes out what numbers of these names are compared with. An entry stays, empty, since it keeps its service from the
+    /// default one.
+    pub(crate) fn met<'a>(&mut self, subject: &Subject<'_>, names: impl IntoIterator<Item = &'a str>) {
+        if self.0.is_empty() {
+            return;
+        }
+        let service = subject.labels().iter().find(|label| label.name == SERVICE);
+        let own = service.map(|service| service.value);
+        let entry = own.filter(|own| self.0.contains_key(*own)).unwrap_or(DEFAULT);
+        if let Some(limits) = self.0.get_mut(entry).filter(|limits| !limits.0.is_empty()) {
+            for name in names {
+                limits.0.remove(name);
+            }
+        }
+    }
+
+    /// The limits as `service.field`.
+    pub(crate) fn named(&self) -> impl Iterator<Item = String> {
+        let limits = self.0.iter();
+        limits.flat_map(|(service, limits)| limits.0.keys().map(move |name| format!("{service}.{name}")))
     }
 
     fn of(&self, subject: &Subject<'_>) -> Option<&Named<Limit>> {

@@ -29,7 +29,7 @@ use crate::verdict::Severity;
 pub(crate) use compiled::{Mark, Patterns};
 pub use measure::{Count, Factor, PatternName, Regularity, Seconds, Share, Surprise, Times, Words};
 use read::Mistake;
-pub(crate) use track::{MOST_TRACKS, PatternState};
+pub(crate) use track::{MOST_TRACKS, PatternState, TRACK_BYTES};
 
 /// Patterns of a configuration, beside those of the library.
 const MOST_PATTERNS: usize = 200;
@@ -89,6 +89,23 @@ impl PatternConfig {
             rules: PatternRules::try_from(rules)?,
             ..PatternConfig::default()
         })
+    }
+
+    /// Those of one's own.
+    pub(crate) fn own(&self) -> &[Pattern] {
+        &self.rules.0
+    }
+
+    /// Reads what does not contradict itself.
+    pub(crate) fn consistent<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let config = PatternConfig::deserialize(deserializer)?;
+        match config.change.0.keys().next().filter(|_| !config.library) {
+            None => Ok(config),
+            Some(name) => Err(serde::de::Error::custom(format!(
+                "pattern `{name}`, field `change`: `library` is false, so that no pattern of the library is looked for: \
+                 leave one of the two out"
+            ))),
+        }
     }
 }
 
@@ -167,13 +184,18 @@ impl TryFrom<BTreeMap<String, Change>> for Changes {
     type Error = String;
 
     fn try_from(changes: BTreeMap<String, Change>) -> Result<Self, String> {
-        match changes.keys().find(|name| library::named(name).is_none()) {
-            None => Ok(Changes(changes)),
-            Some(name) => Err(format!(
-                "pattern `{name}`: the library has none of this name: write one of {}",
-                library::names().collect::<Vec<_>>().join(", ")
-            )),
+        for (name, change) in &changes {
+            if library::named(name).is_none() {
+                return Err(format!(
+                    "pattern `{name}`: the library has none of this name: {}`watchpost config patterns` lists all",
+                    library::meant(name, &library::names().collect::<Vec<_>>())
+                ));
+            }
+            change
+                .check()
+                .map_err(|message| format!("pattern `{name}`: {message}"))?;
         }
+        Ok(Changes(changes))
     }
 }
 
@@ -195,6 +217,24 @@ pub struct Change {
     /// How much it matters; as the library says where this is left out.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub severity: Option<Severity>,
+}
+
+impl Change {
+    /// What is not looked for neither alarms nor matters, and what is no different is a line that was forgotten.
+    fn check(&self) -> Result<(), String> {
+        let Change { off, alarm, severity } = *self;
+        let other = if alarm { "alarm" } else { "severity" };
+        if off && (alarm || severity.is_some()) {
+            return Err(format!(
+                "the fields `off` and `{other}` exclude each other, since what is not looked for is not found: leave \
+                 one out"
+            ));
+        }
+        if *self == Change::default() {
+            return Err("nothing is different of it: write `off`, `alarm` or `severity`, or leave it out".to_owned());
+        }
+        Ok(())
+    }
 }
 
 /// A pattern.

@@ -135,6 +135,7 @@ fn wanted(expected: &str) -> String {
         "a sequence" => "a list such as [\"a\", \"b\"]",
         "unit" | "unit variant" | "string or map" => "one of the choices, as a text in double quotes",
         "a map" => "an object in braces",
+        "map with a single key" => "an object with one field, which is the choice",
         other if other.starts_with("struct ") => "an object in braces",
         other if other.starts_with("enum ") => "one of the choices, as a text in double quotes",
         other => other,
@@ -143,7 +144,7 @@ fn wanted(expected: &str) -> String {
 }
 
 /// The known name that was probably meant: the same but for case and separators, or a slip or two away.
-fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, known: &[&'a str]) -> Option<&'a str> {
     const LONGEST: usize = 64;
     let plain = |name: &str| -> Vec<char> {
         let letters = name.chars().filter(|letter| letter.is_alphanumeric());

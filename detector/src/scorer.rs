@@ -10,6 +10,7 @@ use crate::config::{Config, ConfigError, parse};
 use crate::detector::{Detector, Report, Status};
 use crate::event::Timestamp;
 use crate::log::SessionEvidence;
+use crate::order;
 use crate::snapshot::SnapshotError;
 use crate::verdict::{Anomaly, Fingerprint, Label, State, Verdict, score};
 use crate::wire::{Format, Found, Reader, Row};
@@ -302,12 +303,18 @@ pub struct Scorer {
     /// The row of the last event, which the lines after it may continue.
     last_event: u64,
     reports: Vec<Report>,
+    /// The time of the last event that the detector had seen when it came here.
+    resumed: Option<Timestamp>,
+    events: u64,
+    /// Of these, those that are older than that.
+    old: u64,
 }
 
 impl Scorer {
     /// A scorer with a detector that has seen nothing, or that goes on where another one stopped.
     pub fn new(detector: Detector) -> Self {
         Scorer {
+            resumed: detector.now(),
             detector,
             reader: None,
             role: Role::default(),
@@ -317,6 +324,8 @@ impl Scorer {
             next_row: 0,
             last_event: 0,
             reports: Vec::new(),
+            events: 0,
+            old: 0,
         }
     }
 
@@ -344,7 +353,7 @@ impl Scorer {
         self.emit = input.emit;
         self.line = input.line_by_line.then(Box::default);
         self.answers = input.answers;
-        self.answers.sort_by_key(|answer| std::cmp::Reverse(answer.row));
+        order::sort_by_key(&mut self.answers, |answer| !answer.row);
         self.detector.set_scoring(matches!(input.role, Role::Score));
         self.detector.begin_input();
     }
@@ -415,10 +424,22 @@ impl Scorer {
         }
     }
 
-    /// Everything is over: episodes and sessions that are still open are reported as they stand.
+    /// Everything is over: episodes and sessions that are still open are reported as they stand, and notes tell what was
+    /// configured for nothing.
     pub fn close(&mut self, out: &mut Vec<u8>) {
         self.detector.close(&mut self.reports);
         self.report(out);
+        let old = self.resumed.filter(|_| self.old > 0).map(|time| {
+            format!(
+                "{} of {} events are older than the last one of the state ({time}): they were scored and learned from \
+                 like new ones, so that what the state has seen before now counts twice: give each event once, or start \
+                 without the state",
+                self.old, self.events
+            )
+        });
+        for note in old.into_iter().chain(self.detector.unused()) {
+            write(out, &Line::Note { note, format: None });
+        }
     }
 
     /// Time goes on without events: windows close, and silence is noticed. A record that waits for its continuation
@@ -451,6 +472,8 @@ impl Scorer {
         let mut fingerprint = None;
         match row {
             Row::Event(event) => {
+                self.events += 1;
+                self.old += u64::from(self.resumed.is_some_and(|resumed| event.time() < resumed));
                 let verdict = self.detector.observe(&event, &mut self.reports);
                 self.report(out);
                 line = RowVerdict::new(number, &verdict);

@@ -287,6 +287,10 @@ impl Table {
         self.series.iter_mut().rev().map(|(key, series)| (*key, &mut **series))
     }
 
+    pub(crate) fn all(&self) -> impl Iterator<Item = &Series> {
+        self.series.iter().map(|(_, series)| &**series)
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.series.len()
     }

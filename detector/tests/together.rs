@@ -74,7 +74,7 @@ fn a_snapshot_anywhere_changes_nothing() {
     assert_eq!(whole.snapshot(), cut.snapshot());
     assert!(matches!(
         Detector::restore(Config::default(), &cut.snapshot()),
-        Err(SnapshotError::Bounds)
+        Err(SnapshotError::Configuration { differences }) if differences.starts_with("`models.together` was [")
     ));
 }
 

@@ -145,14 +145,11 @@ pub fn build(plugin: &Plugin, out_dir: &Path) -> Result<Artefacts, Error> {
             target: plugin.target,
         });
     }
-    let built = target_dir
-        .join(plugin.target)
-        .join("guest")
-        .join(match plugin.abi {
-            // A program is called as it is, and a library as it is named in Rust.
-            Abi::Command => format!("watchpost-{}.wasm", plugin.name),
-            Abi::Component | Abi::ProxyWasm => format!("watchpost_{}.wasm", plugin.name.replace('-', "_")),
-        });
+    let built = target_dir.join(plugin.target).join("guest").join(match plugin.abi {
+        // A program is called as it is, and a library as it is named in Rust.
+        Abi::Command => format!("watchpost-{}.wasm", plugin.name),
+        Abi::Component | Abi::ProxyWasm => format!("watchpost_{}.wasm", plugin.name.replace('-', "_")),
+    });
     let core = out_dir.join(format!("watchpost-{}.core.wasm", plugin.name));
     fs::copy(&built, &core).map_err(|source| io_error("copy", &built, source))?;
     let module = out_dir.join(format!("watchpost-{}.wasm", plugin.name));

@@ -93,7 +93,7 @@ impl Arguments {
             Command::Report(report) => report.run(&console),
             Command::Simulate(simulate) => simulate.run(&console),
             Command::Size(size) => size.run(),
-            Command::Config(config) => config.run(),
+            Command::Config(config) => config.run(&console),
             Command::Completions(completions) => completions.run(),
         }
     }

@@ -245,6 +245,10 @@ fn nothing_is_found_in_nothing() {
         assert!(!stderr(&output).contains("no anomalies"), "{}", stderr(&output));
         assert!(stderr(&output).contains("error: none of the rows could be read"));
     }
+    let empty = file(&folder, "empty.log", b"");
+    let output = run(&["score", &empty]);
+    assert!(output.status.success());
+    assert_eq!(stdout(&output), "no events: there was nothing to score\n");
     let cut = file(&folder, "cut.gz", b"\x1f\x8b\x08\0\0\0");
     let output = run(&["score", &cut]);
     assert_eq!(output.status.code(), Some(1));
@@ -347,11 +351,160 @@ fn a_state_makes_two_runs_one() {
     fs::write(&state, "nonsense").unwrap();
     let output = run(&["score", "--state", state.to_str().unwrap(), &path]);
     assert_eq!(output.status.code(), Some(1));
-    assert!(stderr(&output).contains("snapshot"), "{}", stderr(&output));
+    let said = format!(
+        "error: --state {}: this is no state of a Watchpost detector\n",
+        state.display()
+    );
+    assert_eq!(stderr(&output), said);
     assert_eq!(
         fs::read(&state).unwrap(),
         b"nonsense",
         "what could not be read is not overwritten"
+    );
+}
+
+#[test]
+fn a_state_of_another_configuration_is_refused_with_what_differs() {
+    let (folder, path) = folder();
+    let state = folder.path().join("shop.state");
+    let state = state.to_str().unwrap();
+    let one = file(
+        &folder,
+        "one.json",
+        b"{\"detector\": {\"bounds\": {\"max_series\": 50}}}",
+    );
+    let two = file(
+        &folder,
+        "two.json",
+        b"{\"detector\": {\"bounds\": {\"max_series\": 60}, \"models\": {\"together\": [\"pca\", \"forest\"]}}}",
+    );
+    assert!(
+        run(&["score", "--state", state, "--config", &one, &path])
+            .status
+            .success()
+    );
+    for engine in ["wasm", "native"] {
+        let refused = run(&["score", "--engine", engine, "--state", state, "--config", &two, &path]);
+        assert_eq!(refused.status.code(), Some(1));
+        assert_eq!(
+            stderr(&refused),
+            format!(
+                "error: --state {state}: the state was made with another configuration, `bounds.max_series` was 50 and \
+                 is 60, `models.together` was [] and is [\"forest\", \"pca\"]: configure the same as then, or start \
+                 without the state; the budget, rules and patterns may differ\n"
+            )
+        );
+    }
+}
+
+#[test]
+fn rows_that_are_older_than_the_state_are_scored_and_told() {
+    let (folder, path) = folder();
+    let state = folder.path().join("state");
+    let state = state.to_str().unwrap();
+    let first = run(&["score", "--state", state, "--scores", &path]);
+    assert!(!stderr(&first).contains("older"), "{}", stderr(&first));
+    let again = run(&["score", "--state", state, "--scores", &path]);
+    assert!(again.status.success());
+    assert_eq!(stdout(&again).lines().count(), 2880, "nothing is lost");
+    assert!(
+        stderr(&again).contains(
+            "\n2879 of 2880 events are older than the last one of the state (2026-03-10T23:55:00Z): they were scored and \
+             learned from like new ones, so that what the state has seen before now counts twice: give each event once, \
+             or start without the state\n"
+        ),
+        "{}",
+        stderr(&again)
+    );
+}
+
+#[test]
+fn what_was_configured_for_nothing_is_told_once() {
+    let (folder, path) = folder();
+    let config = file(
+        &folder,
+        "config.json",
+        br#"{"detector": {
+            "models": {"together": ["forest"]},
+            "rules": {"__default__": {"latency_ms": 9000, "latency": 900}},
+            "patterns": {"rules": [{"name": "boom", "when": {"regex": "boom"}}]}
+        }}"#,
+    );
+    let output = run(&["score", "--config", &config, &path]);
+    for told in [
+        "\n`models.together` was not used: no subject has three metrics or more: leave it out, or give a subject more of \
+         them\n",
+        "\nnothing was compared with the limits of `__default__.latency`: no such number came: look for a slip in the \
+         service or in the field, or leave them out\n",
+        "\nnothing was looked at for the patterns `boom`: no log lines came: give a log, or leave them out\n",
+    ] {
+        assert_eq!(stderr(&output).matches(told).count(), 1, "{told}: {}", stderr(&output));
+    }
+    assert_eq!(stderr(&run(&["score", "--quiet", "--config", &config, &path])), "");
+    let log = file(&folder, "app.log", b"2026-03-02T14:00:00Z INFO up\n");
+    let config = file(
+        &folder,
+        "pay.json",
+        br#"{"detector": {"patterns": {"rules": [
+            {"name": "boom", "service": "pay", "when": {"regex": "boom"}},
+            {"name": "bang", "when": {"regex": "bang"}}]}}}"#,
+    );
+    let output = run(&["score", "--config", &config, &log]);
+    assert!(
+        stderr(&output).contains("for the patterns `boom` (`pay`): nothing came of these services"),
+        "{}",
+        stderr(&output)
+    );
+}
+
+#[test]
+fn what_was_found_of_patterns_is_told_and_kept_with_the_state() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let state = state.to_str().unwrap();
+    let lines = |minutes: std::ops::Range<u32>| -> String {
+        minutes
+            .map(|minute| format!("2026-03-02T14:{minute:02}:00Z ERROR connection refused by 10.0.0.1\n"))
+            .collect()
+    };
+    let config = file(
+        &folder,
+        "config.json",
+        br#"{"detector": {"patterns": {"rules": [{"name": "lost", "alarm": false, "when": {"regex": "10.0.0.1"}}]}}}"#,
+    );
+    let one = file(&folder, "one.log", lines(0..20).as_bytes());
+    let feedback = file(&folder, "feedback.ndjson", b"{\"row\": 3, \"label\": \"matters\"}\n");
+    let first = run(&[
+        "score",
+        "--config",
+        &config,
+        "--state",
+        state,
+        "--feedback",
+        &feedback,
+        &one,
+    ]);
+    assert!(
+        stderr(&first).contains(
+            "\npatterns found: lost (20, mattered 1 of 1 times), connection-refused (20, mattered 1 of 1 times)\n"
+        ),
+        "{}",
+        stderr(&first)
+    );
+    let two = file(&folder, "two.log", lines(20..25).as_bytes());
+    let second = run(&["score", "--config", &config, "--state", state, "--output", "json", &two]);
+    assert!(
+        stderr(&second).contains("patterns found: lost (5, "),
+        "{}",
+        stderr(&second)
+    );
+    let report: serde_json::Value = serde_json::from_slice(&second.stdout).unwrap();
+    let found = report["status"]["found"].as_array().unwrap();
+    assert_eq!(found.len(), 2, "{found:#?}");
+    assert_eq!((&found[0]["name"], &found[0]["matches"]), (&"lost".into(), &25.into()));
+    assert_eq!(
+        (&found[0]["last"], &found[0]["success_rate"]),
+        (&"2026-03-02T14:24:00Z".into(), &1.0.into())
     );
 }
 
@@ -451,6 +604,37 @@ fn configurations_are_printed_checked_and_described() {
     let good = file(&folder, "good.json", &printed.stdout);
     let checked = run(&["config", "check", &good]);
     assert!(checked.status.success(), "{}", stderr(&checked));
+    assert_eq!(
+        stderr(&checked),
+        format!("{good}: fine; everything is as it is by default\n")
+    );
+    assert_eq!(stderr(&run(&["config", "check", "--quiet", &good])), "");
+    let ours = file(
+        &folder,
+        "ours.json",
+        br#"{"detector": {
+            "false_alarms_per_day": 2,
+            "rules": {"web": {"response_time": 1500}},
+            "patterns": {
+                "change": {"timeout": {"off": true}, "panic": {"alarm": true}},
+                "rules": [{"name": "boom", "description": "It went up", "severity": "high", "when": {"regex": "boom"}}]
+            }
+        }}"#,
+    );
+    assert_eq!(
+        stderr(&run(&["config", "check", &ours])),
+        format!("{ours}: fine; 2 false alarms a day, 1 limit, 1 pattern of its own and 34 of the library, 1 model\n")
+    );
+    let listed = run(&["config", "patterns", "--config", &ours]);
+    let listed: Vec<&str> = stdout(&listed).lines().collect();
+    assert_eq!(listed.len(), 35);
+    assert_eq!(listed[0], "boom                     high      alarms  It went up");
+    assert!(listed.contains(&"disk-full                high              A disk or a quota is full"));
+    assert!(
+        listed
+            .iter()
+            .any(|line| line.starts_with("panic                    critical  alarms "))
+    );
     let printed: serde_json::Value = serde_json::from_slice(&printed.stdout).unwrap();
     assert_eq!(printed["detector"]["false_alarms_per_day"], 0.1);
 
@@ -464,6 +648,7 @@ fn configurations_are_printed_checked_and_described() {
     assert_eq!(
         stderr(&checked),
         "bad.yaml:2:13: detector.learning: `quickly` is none of the choices: write `guarded`, `open` or `frozen`\n\
+         good.json: fine; everything is as it is by default\n\
          bad.toml:2:24: detector.accept_after_minutes: 0 is not a time in minutes: give a whole number from 1 to \
          525600 (a year)\n\
          none.json: cannot be read: No such file or directory (os error 2)\n"

@@ -167,7 +167,7 @@ async fn a_state_that_is_none_is_refused() {
     let envoy = with_filter(&module(), &document, &[cluster("states", server.address)]).await;
     until("a message says that this is no state", async || {
         let log = envoy.log();
-        let said = |line: &&super::lines::Line<'_>| line.message.contains("not a snapshot");
+        let said = |line: &&super::lines::Line<'_>| line.message.contains("no state of a Watchpost detector");
         lines(&log).iter().find(said).map(drop)
     })
     .await;

@@ -44,7 +44,7 @@ const BAD: &[(&str, &[&str])] = &[
     ),
     (
         "{\"envoy\": {\"warm_start\": {\"snapshot\": \"bm90aGluZw==\"}}}",
-        &["not a snapshot"],
+        &["no state of a Watchpost detector"],
     ),
     (
         "{\"detector\": {\"false_alarms_per_day\": -1}}",

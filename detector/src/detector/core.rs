@@ -27,7 +27,7 @@ impl Core {
         if step.opened {
             self.open.push(key);
             if rules.scoring {
-                self.status.alarms += 1;
+                self.counts.alarms += 1;
             }
         }
         if step.charged {
@@ -101,7 +101,7 @@ impl Core {
             *episode = Some(Box::new(begun));
             self.near.forget(key);
             self.open.push(key);
-            self.status.alarms += 1;
+            self.counts.alarms += 1;
             self.budget.alarm();
         }
     }

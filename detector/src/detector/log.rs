@@ -96,8 +96,10 @@ impl Detector {
         let fingerprint = Fingerprint(key ^ template);
         let numbers = record.fields.iter().map(|value| (value.metric, value.value));
         let hits = self.config.rules.hits(&record.subject, numbers);
+        self.unmet
+            .met(&record.subject, record.fields.iter().map(|value| value.metric));
         let (core, patterns) = (&mut self.core, &self.patterns);
-        core.status.evicted_templates += found.map_or(0, |found| u64::from(found.evicted));
+        core.counts.evicted_templates += found.map_or(0, |found| u64::from(found.evicted));
         let (series, evicted) = core.table.get_or_insert(key, || {
             Series::new(&record.subject, Model::Log(Stream::new(record.time)))
         });

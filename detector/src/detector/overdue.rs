@@ -57,7 +57,7 @@ impl Detector {
             }
             if step.opened {
                 core.open.push(key);
-                core.status.alarms += 1;
+                core.counts.alarms += 1;
             }
         }
     }

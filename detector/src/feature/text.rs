@@ -55,7 +55,7 @@ pub fn response_time(message: &str, fields: &[Value<'_>]) -> Option<f64> {
         has(&TIME_FIELDS) || has(&["time"]) && has(&TIME_OF)
     });
     field.and_then(|field| of_field(field, &TIMES)).or_else(|| {
-        told(message, &TIMES, |before, _| {
+        told(message, &TIMES, &|before, _| {
             let ahead = before.iter().any(|word| is_one_of(word, &AHEAD));
             let took = before.iter().any(|word| is_one_of(word, &TOOK));
             let within = before.last().is_some_and(|word| is_one_of(word, &["in", "for"]));
@@ -73,7 +73,7 @@ pub fn memory_usage(message: &str, fields: &[Value<'_>]) -> Option<f64> {
         has(&MEMORY) && !has(&NOT_USED)
     });
     field.and_then(|field| of_field(field, &SIZES)).or_else(|| {
-        told(message, &SIZES, |before, after| {
+        told(message, &SIZES, &|before, after| {
             let mut near = before.iter().chain(after);
             near.any(|word| is_one_of(word, &MEMORY))
         })
@@ -106,7 +106,7 @@ pub(crate) fn parts(name: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The first number with a unit whose neighbouring words, up to three before and two after, say that it is meant.
-fn told(message: &str, units: &[Unit], meant: impl Fn(&[&str], &[&str]) -> bool) -> Option<f64> {
+fn told(message: &str, units: &[Unit], meant: &dyn Fn(&[&str], &[&str]) -> bool) -> Option<f64> {
     let words: Vec<&str> = message
         .split(|c: char| !(c.is_alphanumeric() || c == '.' || c == '%'))
         .map(|word| word.trim_matches('.'))
@@ -141,6 +141,8 @@ fn worth(unit: &str, units: &[Unit]) -> Option<f64> {
         .map(|(_, worth)| *worth)
 }
 
+/// Called and not inlined: the lists are many, and each would become code of its own.
+#[inline(never)]
 pub(crate) fn is_one_of(word: &str, list: &[&str]) -> bool {
     list.iter().any(|one| word.eq_ignore_ascii_case(one))
 }

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Finite;
+use crate::order;
 
 /// Cells of a feature at most: a cell is a byte.
 const CELLS: usize = 256;
@@ -93,7 +94,7 @@ pub(super) fn between(low: f64, high: f64) -> f64 {
 
 fn quantiles(mut cuts: Vec<Cut>) -> Vec<f64> {
     // Cuts at the same value are alike but for their weight, so that the order of equal ones means nothing.
-    cuts.sort_unstable_by(|a, b| a.at.total_cmp(&b.at).then(a.rows.cmp(&b.rows)));
+    order::sort_by_key(&mut cuts, |cut| !order::falling(cut.at));
     let total: usize = cuts.iter().map(|cut| cut.rows).sum();
     let mut edges = Vec::with_capacity(CELLS - 1);
     let mut passed = 0;

@@ -9,6 +9,7 @@ use ndarray::{Array1, Array2, Axis, Zip, s};
 
 use super::dot::dot;
 use crate::number::Bounded;
+use crate::order;
 
 /// What a symmetric matrix came down to.
 pub(super) struct Eigen {
@@ -39,7 +40,7 @@ impl Eigen {
         let mut values = matrix.diag().to_owned();
         let vectors = diagonalize(&mut values, &mut beside);
         let mut order: Vec<(f64, usize)> = values.into_iter().zip(0..).collect();
-        order.sort_by(|a, b| b.0.total_cmp(&a.0));
+        order::sort_by_key(&mut order, |value| order::falling(value.0));
         Eigen {
             order,
             vectors,

@@ -451,3 +451,19 @@ proptest! {
         }
     }
 }
+
+/// A service with limits of its own has nothing to do with those of the others.
+#[test]
+fn limits_that_nothing_came_for_are_named() {
+    let mut watch = Watch::new(r#"{"rules": {"__default__": {"cpu": 1, "disk": 1}, "web": {"cpu": 2, "mem": 1}}}"#);
+    assert!(watch.detector.unused().is_empty(), "nothing came at all");
+    watch.row(Some("web"), &[("cpu", 0.5), ("disk", 0.5)]);
+    watch.row(Some("db"), &[("cpu", 0.5)]);
+    let [told] = &watch.detector.unused()[..] else {
+        panic!("{:?}", watch.detector.unused())
+    };
+    assert!(
+        told.starts_with("nothing was compared with the limits of `__default__.disk`, `web.mem`: no such number came"),
+        "{told}"
+    );
+}

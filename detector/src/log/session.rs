@@ -31,6 +31,8 @@ pub(crate) struct Sessions {
     ended: Table<()>,
     normal: Normal,
     max: usize,
+    /// Sessions that were ended since there were too many.
+    pub(crate) evicted: u64,
 }
 
 /// Where the name of a session is from.
@@ -90,6 +92,7 @@ impl Sessions {
             ended: table(Vec::new()),
             normal: Normal::new(),
             max,
+            evicted: 0,
         }
     }
 
@@ -133,6 +136,7 @@ impl Sessions {
         session.line(template);
         self.open.put(key, session);
         let (key, session) = evicted?;
+        self.evicted += 1;
         let unfinished = self.normal.may_go_on(now.seconds_since(session.last_time));
         self.end(key, session, unfinished, learning)
     }
@@ -267,6 +271,7 @@ struct State {
     ended: Vec<(u64, ())>,
     normal: Normal,
     max: u64,
+    evicted: u64,
 }
 
 impl Serialize for Sessions {
@@ -276,6 +281,7 @@ impl Serialize for Sessions {
             ended: in_order(&self.ended),
             normal: self.normal.clone(),
             max: self.max as u64,
+            evicted: self.evicted,
         }
         .serialize(serializer)
     }
@@ -289,6 +295,7 @@ impl<'de> Deserialize<'de> for Sessions {
             ended: table(state.ended),
             normal: state.normal,
             max: state.max as usize,
+            evicted: state.evicted,
         })
     }
 }

@@ -9,6 +9,7 @@ use super::words;
 use crate::event::{Level, Timestamp};
 use crate::feedback::Alike;
 use crate::number::Bounded;
+use crate::order;
 use crate::series::WRONG_CLOCK;
 use crate::threshold::{Tail, of_sum};
 use crate::verdict::{Contribution, Expected, Explanation, Kind, Observation};
@@ -296,7 +297,7 @@ impl Stream {
                 (evidence[k], kind, contribution)
             })
             .collect();
-        parts.sort_by(|a, b| b.0.total_cmp(&a.0));
+        order::sort_by_key(&mut parts, |part| order::falling(part.0));
         let kind = parts.first().map_or(Kind::LogSeverity, |part| part.1);
         let explanation = Explanation {
             contributions: parts.into_iter().map(|part| part.2).collect(),

@@ -189,9 +189,10 @@ impl Templates {
     /// All templates by their identity.
     pub(crate) fn by_identity(&self) -> BTreeMap<u64, TemplateIndex> {
         let live = self.slots.iter().zip(&self.ids).zip(0..);
-        live.filter(|((template, _), _)| template.is_some())
-            .map(|((_, id), slot)| (*id, TemplateIndex(slot)))
-            .collect()
+        let live = live.filter(|((template, _), _)| template.is_some());
+        let mut all = BTreeMap::new();
+        all.extend(live.map(|((_, id), slot)| (*id, TemplateIndex(slot))));
+        all
     }
 
     /// What changes when the template is not the one that it was, or its positions are others.

@@ -19,6 +19,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::event::Finite;
 use crate::joint::{Joint, JointModel};
 use crate::number::Bounded;
+use crate::order;
 use crate::threshold::{PRIOR_EVENTS, Tail, of_deviation, within};
 
 /// The models of the words of lines, for all logs of a detector together: its templates are of all of them, too.
@@ -94,7 +95,7 @@ impl Vectors {
         }
         self.templates += 1;
         let mut hashes: Vec<u64> = words(text).map(hash).collect();
-        hashes.sort_unstable();
+        order::sort_by_key(&mut hashes, |hash| *hash);
         hashes.dedup();
         for hash in hashes {
             if let Some(count) = self.having.get_mut(bucket(hash)) {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::number::Bounded;
+use crate::order;
 use crate::threshold::within;
 
 /// What the last values looked like at every earlier time, as a bounded number of prototypes.
@@ -296,7 +297,7 @@ impl Novelty {
             squares.extend(before.nearest(&window, None).map(|(_, square)| square));
             before.push(window);
         }
-        squares.sort_unstable();
+        order::sort_by_key(&mut squares, |square| u64::from(*square));
         squares
     }
 

@@ -12,6 +12,7 @@ use super::unit::unit;
 use crate::event::{Finite, Timestamp, Value};
 use crate::joint::JointModel;
 use crate::number::Bounded;
+use crate::order;
 use crate::series::MAX_LABEL_BYTES;
 use crate::verdict::{Contribution, Expected, Explanation, Kind, Observation, Substitution};
 
@@ -216,6 +217,11 @@ impl Row {
         self.counted(self.metrics.len())
     }
 
+    /// Whether there are enough of them to be looked at together.
+    pub(crate) fn is_together(&self) -> bool {
+        self.together.is_some()
+    }
+
     /// The same if there were so many metrics.
     fn counted(&self, metrics: usize) -> usize {
         let models = self
@@ -244,7 +250,7 @@ impl Row {
             })
             .collect();
         // Ties are left in the order of the row, so that the order is the same everywhere.
-        parts.sort_by(|a, b| b.2.total_cmp(&a.2));
+        order::sort_by_key(&mut parts, |part| order::falling(part.2));
         let Some(&(strongest_metric, strongest, greatest)) = parts.first() else {
             return (Kind::Spike, Explanation::default());
         };
@@ -385,7 +391,7 @@ impl Row {
             })
             .filter(|part| part.surprise > 0.0)
             .collect();
-        parts.sort_by(|a, b| b.surprise.total_cmp(&a.surprise));
+        order::sort_by_key(&mut parts, |part| order::falling(part.surprise));
         parts.truncate(MOST_GOALS);
         let most = parts.first().map_or(0.0, |part| part.surprise);
         let mut sum = 0.0;

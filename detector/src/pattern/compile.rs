@@ -42,8 +42,10 @@ impl Place<'_> {
 
 impl<'a> Compiler<'a> {
     pub(super) fn new(own: &'a [Pattern]) -> Self {
+        let mut by_name = BTreeMap::new();
+        by_name.extend(own.iter().map(|pattern| (pattern.name.as_str(), pattern)));
         Compiler {
-            own: own.iter().map(|pattern| (pattern.name.as_str(), pattern)).collect(),
+            own: by_name,
             sources: Vec::new(),
             selectors: Vec::new(),
             literals: Vec::new(),
@@ -170,9 +172,15 @@ impl<'a> Compiler<'a> {
             Some(_) => Err(place.wrong(format_args!(
                 "the pattern `{name}` is about more than one line: name one of the kind `regex` or `fuzzy`"
             ))),
-            None => Err(place.wrong(format_args!(
-                "there is no pattern `{name}`: name one of `rules` or of the library"
-            ))),
+            None => {
+                let mut known: Vec<&str> = library::names().collect();
+                known.extend(self.own.keys());
+                let meant = library::meant(name, &known);
+                Err(place.wrong(format_args!(
+                    "there is no pattern `{name}`: {meant}name one of `rules` or of the library, which `watchpost \
+                     config patterns` lists"
+                )))
+            }
         }
     }
 

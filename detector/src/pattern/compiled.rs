@@ -12,7 +12,7 @@ use crate::event::{Level, LogRecord, Subject, Timestamp};
 use crate::verdict::{Contribution, Expected, Explanation, Fingerprint, Kind, NamedPattern, Observation, Severity};
 
 /// Counts up to this are taken of the lines themselves, and greater ones in tenths of the window.
-const FEW_LINES: u32 = 64;
+pub(super) const FEW_LINES: u32 = 64;
 
 /// Patterns that are named as the reason of one anomaly, and what is shown of a line.
 const MOST_NAMED: usize = 5;

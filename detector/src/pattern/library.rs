@@ -9,6 +9,7 @@
 //! `examples.txt` has lines that each has to find, and lines that it must not.
 
 use super::{Pattern, PatternName, When, Words};
+use crate::plain::nearest;
 use crate::verdict::Severity;
 
 /// A pattern of the library.
@@ -32,6 +33,25 @@ pub(super) fn is_of_library(regex: &str) -> bool {
 
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     LIBRARY.iter().map(|entry| entry.name)
+}
+
+/// Which of these names were probably meant, as a question that ends in a blank; empty where none is near: the one that is
+/// a slip or two away, or those that have a word in common.
+pub(super) fn meant(name: &str, known: &[&str]) -> String {
+    const MOST_MEANT: usize = 3;
+    let lower = name.to_lowercase();
+    let is_in_common = |known: &&&str| {
+        let mut words = lower.split(|letter: char| !letter.is_alphanumeric());
+        words.any(|word| word.len() > 2 && known.split('-').any(|other| other == word))
+    };
+    let near: Vec<&str> = match nearest(name, known) {
+        Some(near) => vec![near],
+        None => known.iter().filter(is_in_common).take(MOST_MEANT).copied().collect(),
+    };
+    match near.as_slice() {
+        [] => String::new(),
+        near => format!("did you mean `{}`? ", near.join("` or `")),
+    }
 }
 
 /// All of them. They alarm nobody: they name what a line is.

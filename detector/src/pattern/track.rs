@@ -6,14 +6,33 @@ use std::hash::BuildHasherDefault;
 use lru::LruCache;
 use serde::{Deserialize, Serialize};
 
+use super::compiled::FEW_LINES;
 use crate::event::Timestamp;
 use crate::keys::KeyHasher;
 use crate::number::Bounded;
-use crate::series::WRONG_CLOCK;
+use crate::series::{MAX_LABEL_BYTES, WRONG_CLOCK};
 use crate::verdict::{Fingerprint, Label};
 
 /// Sequences, counts and pauses that are followed at once at most, over all patterns.
 pub(crate) const MOST_TRACKS: usize = 10_000;
+
+/// What a track needs at most and in ordinary use, in bytes: itself with its place in the table, which doubles when it is
+/// full, and in the list of what is due; at most the longest text that it is about and the times of the lines of a rate,
+/// usually one or the other of a few words.
+pub(crate) const TRACK_BYTES: (u64, u64) = {
+    const BLOCK: usize = 16;
+    const SLOT: usize = 40;
+    const DUE: usize = 2 * size_of::<(Timestamp, u64)>();
+    const TIMES: usize = FEW_LINES as usize * size_of::<Timestamp>();
+    let itself = size_of::<(u64, Track)>() + 2 * size_of::<usize>() + BLOCK + SLOT;
+    let held = if TIMES > size_of::<Window>() {
+        TIMES
+    } else {
+        size_of::<Window>()
+    };
+    let most = itself + DUE + MAX_LABEL_BYTES + held + 2 * BLOCK;
+    (most as u64, (itself + DUE + 2 * BLOCK) as u64)
+};
 
 /// So many things are remembered with the patterns that found them, for what people say of them.
 const MOST_REMEMBERED: usize = 1_000;

@@ -167,6 +167,12 @@ const REPEATED: f64 = 1.3;
 
 impl Scan {
     pub(super) fn explain(&self, surprise: f64, threshold: f64) -> (Kind, Explanation) {
+        let mut features = BTreeMap::new();
+        features.extend([
+            ("window_seconds".to_owned(), WINDOW as f64 * SLOT as f64),
+            ("requests".to_owned(), self.requests),
+            ("paths".to_owned(), self.paths),
+        ]);
         let explanation = Explanation {
             contributions: vec![Contribution {
                 of: "requests for what does not exist".to_owned(),
@@ -184,11 +190,7 @@ impl Scan {
                 of: "requests for what does not exist".to_owned(),
                 value: self.most_below(threshold),
             }],
-            features: BTreeMap::from([
-                ("window_seconds".to_owned(), WINDOW as f64 * SLOT as f64),
-                ("requests".to_owned(), self.requests),
-                ("paths".to_owned(), self.paths),
-            ]),
+            features,
             ..Explanation::default()
         };
         (Kind::PathScan, explanation)

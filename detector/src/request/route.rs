@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::keys::KeyHasher;
+use crate::order;
 
 /// Different values of one place in a path that are still names: after the site's root, and deeper.
 const MOST_AT_ROOT: u16 = 200;
@@ -194,7 +195,7 @@ impl Serialize for Paths {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         // In order of the keys: the order in a hash table is nobody's business.
         let mut places: Vec<(u64, u16)> = self.places.iter().map(|(place, count)| (*place, *count)).collect();
-        places.sort_unstable();
+        order::sort_by_key(&mut places, |place| place.0);
         places.serialize(serializer)
     }
 }

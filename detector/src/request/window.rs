@@ -240,7 +240,8 @@ impl Sums {
     /// The window in numbers that people know.
     pub(super) fn features(&self) -> BTreeMap<String, f64> {
         let seconds = self.slots * SLOT as f64;
-        let mut features = BTreeMap::from([
+        let mut features = BTreeMap::new();
+        features.extend([
             ("window_seconds".to_owned(), seconds),
             ("requests".to_owned(), self.requests),
             (

@@ -119,6 +119,7 @@ fn of_metric(part: &Contribution) -> AnomalyType {
     }
 }
 
+#[inline(never)]
 fn has(text: &str, list: &[&str]) -> bool {
     parts(text).any(|part| is_one_of(part, list))
 }

@@ -429,18 +429,12 @@ fn of_time(value: Scalar<'_>) -> Option<Timestamp> {
             }
             let parts = prefix::read(text.trim(), 1970);
             let whole = parts.before.is_empty() && parts.message.is_empty();
-            parts.time.filter(|_| whole).or_else(|| rfc2822(text))
+            parts.time.filter(|_| whole).or_else(|| {
+                let mut cursor = time::Cursor(text.trim().as_bytes());
+                let time = cursor.rfc_2822()?;
+                cursor.0.is_empty().then_some(time)
+            })
         }),
         Scalar::Null | Scalar::Bool(_) | Scalar::List => None,
     }
-}
-
-/// `Fri, 20 Nov 2026 09:00:00 GMT`.
-fn rfc2822(text: &str) -> Option<Timestamp> {
-    let is_short = text.len() <= 40 && text.is_ascii();
-    let parsed = jiff::fmt::rfc2822::DateTimeParser::new()
-        .relaxed_weekday(true)
-        .parse_timestamp(is_short.then_some(text)?)
-        .ok()?;
-    Some(Timestamp::from_nanos(i64::try_from(parsed.as_nanosecond()).ok()?))
 }

@@ -170,6 +170,64 @@ impl<'a> Cursor<'a> {
         moment(date(year, month, day)?, clock, offset)
     }
 
+    /// `Fri, 20 Nov 2026 09:00:00 GMT`, the date of mails and of HTTP (RFC 2822), with the years of two digits and the
+    /// zones of North America that it calls obsolete, and with a remark behind it.
+    pub(super) fn rfc_2822(&mut self) -> Option<Timestamp> {
+        if self.weekday().is_some() {
+            self.byte(b',')?;
+            let _ = self.spaces();
+        }
+        let day = match self.run_of_digits()? {
+            [one] => digit(*one)?,
+            [ten, one] => digit(*ten)? * 10 + digit(*one)?,
+            _ => return None,
+        };
+        self.spaces()?;
+        let month = self.month()?;
+        self.spaces()?;
+        let year = match self.digits(4) {
+            Some(year) => year,
+            None => match self.digits(2)? {
+                year @ ..50 => 2000 + year,
+                year => 1900 + year,
+            },
+        };
+        self.spaces()?;
+        let clock = self.time_of_day()?;
+        self.spaces()?;
+        let offset = match (self.zone(), self.0) {
+            (Some(offset), _) => offset,
+            (
+                None,
+                [
+                    area @ (b'E' | b'C' | b'M' | b'P'),
+                    season @ (b'S' | b'D'),
+                    b'T',
+                    rest @ ..,
+                ],
+            ) => {
+                let standard = match area {
+                    b'E' => -5,
+                    b'C' => -6,
+                    b'M' => -7,
+                    _ => -8,
+                };
+                self.0 = rest;
+                (standard + i64::from(*season == b'D')) * 3600
+            }
+            (None, _) => {
+                self.literal(b"UT")?;
+                0
+            }
+        };
+        if let [b' ', b'(', remark @ .., b')'] = self.0
+            && !remark.contains(&b'(')
+        {
+            self.0 = &[];
+        }
+        moment(date(year, month, day)?, clock, offset)
+    }
+
     /// `9:00:00 AM`.
     pub(super) fn clock_of_twelve(&mut self) -> Option<civil::Time> {
         let mut cursor = *self;

@@ -4,10 +4,12 @@ use std::io::Write;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
-use watchpost_detector::{Document, Line};
+use watchpost_detector::{Config, Detector, Document, Line};
 
+use super::console::Console;
 use super::document;
 use super::exit::Exit;
+use super::page::words;
 
 /// Prints, checks and describes configurations.
 #[derive(Debug, Args)]
@@ -15,6 +17,7 @@ use super::exit::Exit;
 Examples:
   watchpost config print > watchpost.json
   watchpost config check watchpost.json watchpost.yaml
+  watchpost config patterns
   watchpost config schema > watchpost.schema.json")]
 pub(crate) struct ConfigCommand {
     #[command(subcommand)]
@@ -33,9 +36,9 @@ Examples:
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
-    /// Checks configurations and prints each mistake as file:line:column: field: message.
+    /// Checks configurations and prints each mistake as file:line:column: field: message, and of what is fine what it sets.
     #[command(after_help = "\
-Exits with 0 when all files are fine and with 2 when one is not.
+Exits with 0 when all files are fine and with 2 when one is not. With --quiet nothing is said of what is fine.
 
 Examples:
   watchpost config check watchpost.yaml
@@ -44,6 +47,16 @@ Examples:
         /// The configurations to check, in JSON, YAML or TOML by their extensions.
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
+    },
+    /// Lists the patterns that are looked for in log lines: name, severity, whether it alarms, and what it means.
+    #[command(after_help = "\
+Examples:
+  watchpost config patterns
+  watchpost config patterns --config watchpost.yaml")]
+    Patterns {
+        /// The configuration that has patterns of its own or changes those of the library.
+        #[arg(long, value_name = "FILE")]
+        config: Option<PathBuf>,
     },
     /// Prints a JSON schema: of the configuration, of the events read as NDJSON, or of the lines written.
     #[command(after_help = "\
@@ -72,10 +85,11 @@ enum Described {
 const EVENT: &str = include_str!("config/event.schema.json");
 
 impl ConfigCommand {
-    pub(crate) fn run(&self) -> anyhow::Result<Exit> {
+    pub(crate) fn run(&self, console: &Console) -> anyhow::Result<Exit> {
         match &self.action {
             Action::Print { config } => print(&document::load(config.as_deref())?),
-            Action::Check { files } => check(files),
+            Action::Check { files } => check(files, console),
+            Action::Patterns { config } => write(&patterns(document::load(config.as_deref())?)),
             Action::Schema { of } => match of {
                 Described::Config => print(&schemars::schema_for!(Document)),
                 Described::Event => write(EVENT),
@@ -96,13 +110,50 @@ fn write(text: &str) -> anyhow::Result<Exit> {
     Ok(Exit::Fine)
 }
 
-fn check(files: &[PathBuf]) -> anyhow::Result<Exit> {
+fn check(files: &[PathBuf], console: &Console) -> anyhow::Result<Exit> {
     let mut exit = Exit::Fine;
     for file in files {
-        if let Err(invalid) = document::load(Some(file)) {
-            writeln!(anstream::stderr(), "{invalid}")?;
-            exit = Exit::Usage;
+        match document::load(Some(file)) {
+            Ok(document) => console.note(format_args!("{}: {}", file.display(), sets(&document))),
+            Err(invalid) => {
+                writeln!(anstream::stderr(), "{invalid}")?;
+                exit = Exit::Usage;
+            }
         }
     }
     Ok(exit)
+}
+
+/// What a document that is fine sets, in one line.
+fn sets(document: &Document) -> String {
+    let Document { detector } = document;
+    if *detector == Config::default() {
+        return "fine; everything is as it is by default".to_owned();
+    }
+    let budget = words::number(detector.false_alarms_per_day.per_day());
+    let limits = words::counted(detector.rules.len() as u64, "limit");
+    let all = Detector::new(detector.clone()).patterns();
+    let library = all.iter().filter(|pattern| pattern.library).count();
+    let own = words::counted((all.len() - library) as u64, "pattern");
+    let models = detector.models.together.iter().chain(&detector.models.lines).count() as u64;
+    format!(
+        "fine; {budget} false alarms a day, {limits}, {own} of its own and {library} of the library, {}",
+        words::counted(models, "model")
+    )
+}
+
+/// The patterns of a configuration, a line each.
+fn patterns(document: Document) -> String {
+    let mut page = String::new();
+    for pattern in Detector::new(document.detector).patterns() {
+        let alarm = if pattern.alarm { "alarms" } else { "" };
+        let severity = words::severity(pattern.severity);
+        page.push_str(&format!(
+            "{:24} {severity:9} {alarm:7} {}",
+            pattern.name, pattern.description
+        ));
+        page.truncate(page.trim_end().len());
+        page.push('\n');
+    }
+    page
 }

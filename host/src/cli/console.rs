@@ -2,15 +2,20 @@
 
 use std::fmt::Display;
 use std::io::Write;
+use std::thread;
+use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// What a subcommand says beside its data.
 pub(crate) struct Console {
     quiet: bool,
     bar: ProgressBar,
 }
+
+/// Without a bar nobody wonders for so long.
+const PATIENCE: Duration = Duration::from_millis(700);
 
 const DIM: Style = Style::new().dimmed();
 const WARNING: Style = AnsiColor::Yellow.on_default();
@@ -72,6 +77,15 @@ impl Console {
             return Console::new(true);
         }
         bar.set_style(ProgressStyle::with_template(style).expect("the templates of this file are valid"));
+        // What is done at once needs no bar, which would only flash up.
+        bar.set_draw_target(ProgressDrawTarget::hidden());
+        let late = bar.clone();
+        thread::spawn(move || {
+            thread::sleep(PATIENCE);
+            if !late.is_finished() {
+                late.set_draw_target(ProgressDrawTarget::stderr());
+            }
+        });
         Console { quiet: false, bar }
     }
 

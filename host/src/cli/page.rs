@@ -62,6 +62,9 @@ pub(crate) fn write_block(episode: &Anomaly, beside: &[String], width: usize, pa
 
 /// What is to be said when nothing is.
 pub(crate) fn nothing_found(status: &Status) -> String {
+    if status.events == 0 {
+        return "no events: there was nothing to score".to_owned();
+    }
     let events = words::counted(status.events, "event");
     format!("no anomalies in {events} ({})", words::span(status.days * 86_400.0))
 }

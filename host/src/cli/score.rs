@@ -179,7 +179,11 @@ impl Score {
         let sources = self.sources(console)?;
         let answers = self.feedback.as_deref().map(answers).transpose()?.unwrap_or_default();
         let snapshot = self.state.as_deref().map(state::load).transpose()?.flatten();
-        let engine = self.engine.open(&document, snapshot.as_deref())?;
+        let engine = self.engine.open(&document, snapshot.as_deref());
+        let engine = match &self.state {
+            Some(path) => engine.map_err(|error| state::refused(path, error))?,
+            None => engine?,
+        };
 
         let total = sources.iter().map(Source::size).sum::<Option<u64>>();
         let console = if self.passed() != Passed::Nothing && std::io::stdout().is_terminal() {

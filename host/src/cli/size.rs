@@ -40,9 +40,10 @@ impl Size {
 /// The parts, a line each, what they add up to, and how that compares with the guest's limit, in bytes.
 fn page(parts: &[Part], limit: u64) -> Result<String, std::fmt::Error> {
     let mut page = String::new();
+    let name = parts.iter().map(|part| part.name.len()).max().unwrap_or(0) + 2;
     writeln!(
         page,
-        "{:24}{:>10}{:>14}{:>14}{:>14}{:>14}",
+        "{:name$}{:>10}{:>14}{:>14}{:>14}{:>14}",
         "", "bound", "each, usually", "at most", "all, usually", "at most"
     )?;
     let (mut usually, mut at_most) = (0_u64, 0_u64);
@@ -53,14 +54,15 @@ fn page(parts: &[Part], limit: u64) -> Result<String, std::fmt::Error> {
         let bound = words::count(part.count);
         writeln!(
             page,
-            "{:24}{bound:>10}{each:>14}{each_at_most:>14}{all:>14}{all_at_most:>14}",
+            "{:name$}{bound:>10}{each:>14}{each_at_most:>14}{all:>14}{all_at_most:>14}",
             part.name
         )?;
         usually = usually.saturating_add(usual);
         at_most = at_most.saturating_add(most);
     }
     let (all, all_at_most) = (bytes(usually), bytes(at_most));
-    writeln!(page, "{:62}{all:>14}{all_at_most:>14}", "everything")?;
+    let rest = name + 10 + 2 * 14;
+    writeln!(page, "{:rest$}{all:>14}{all_at_most:>14}", "everything")?;
     let verdict = if at_most <= limit {
         "enough for all of this"
     } else if usually <= limit {
@@ -108,6 +110,14 @@ mod tests {
         );
         assert!(told(16 << 20).ends_with("16 MiB: enough for what is usual and less than the most.\n"));
         assert!(told(64 << 20).ends_with("64 MiB: enough for all of this.\n"));
+    }
+
+    #[test]
+    fn columns_are_as_wide_as_their_longest_name() {
+        let parts = footprint(&watchpost_detector::Config::default());
+        let page = page(&parts, 1 << 30).unwrap();
+        let widths: Vec<usize> = page.lines().take(parts.len() + 2).map(str::len).collect();
+        assert!(widths.iter().all(|width| *width == widths[0]), "{page}");
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use anyhow::Context;
+use watchpost::engine::EngineError;
 
 use super::exit::Usage;
 
@@ -28,6 +29,17 @@ pub(crate) fn load(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
             }
         }
         Err(error) => Err(error).with_context(|| format!("cannot read the state {}", path.display())),
+    }
+}
+
+/// An engine's error, with the file where it is the state that cannot be used.
+pub(crate) fn refused(path: &Path, error: EngineError) -> anyhow::Error {
+    let is_state = matches!(error, EngineError::Snapshot(_));
+    let error = anyhow::Error::from(error);
+    if is_state {
+        error.context(format!("--state {}", path.display()))
+    } else {
+        error
     }
 }
 

@@ -217,7 +217,7 @@ impl Measure {
             return false;
         }
         let mut values = self.tried.clone();
-        values.sort_by(f64::total_cmp);
+        values.sort_unstable_by(f64::total_cmp);
         values.dedup();
         if self.united || split_unit(&self.metric).is_some() {
             // What is always the same is a setting.

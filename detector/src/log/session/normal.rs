@@ -24,6 +24,7 @@ use super::{END, OTHER, START, Session, Table, table};
 use crate::config::Learning;
 use crate::event::Timestamp;
 use crate::number::Bounded;
+use crate::order;
 use crate::threshold::Tail;
 use crate::verdict::Fingerprint;
 
@@ -518,7 +519,7 @@ impl Normal {
             template: step.to.map(|event| self.text(event)),
             surprise: NEW_STEP,
         }));
-        evidence.sort_by(|a, b| b.surprise().total_cmp(&a.surprise()));
+        order::sort_by_key(&mut evidence, |evidence| order::falling(evidence.surprise()));
         evidence.truncate(MOST_EVIDENCE);
         evidence
     }

@@ -3,6 +3,8 @@
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
+use crate::order;
+
 /// Events in the order of their identities, each with the [size](size) of its count.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Profile(pub(super) Vec<(u64, u8)>);
@@ -39,7 +41,7 @@ impl Profile {
             .iter()
             .map(|(event, count)| (*event, size(*count)))
             .collect::<Vec<_>>();
-        events.sort_unstable();
+        order::sort_by_key(&mut events, |event| event.0);
         Profile(events)
     }
 
@@ -84,7 +86,7 @@ impl Profile {
             Some((_, other)) => *other = size.max(*other),
             None => {
                 self.0.push((older, size));
-                self.0.sort_unstable();
+                order::sort_by_key(&mut self.0, |event| event.0);
             }
         }
     }

@@ -262,8 +262,11 @@ fn tables_stay_within_their_bounds() {
             watch.line(&n.to_string(), events % 40_000);
         }
     }
-    let Sessions { open, normal, .. } = &watch.sessions;
+    let Sessions {
+        open, normal, evicted, ..
+    } = &watch.sessions;
     assert!(open.len() <= 100);
+    assert_eq!(*evicted, 1_400);
     assert!(
         open.iter()
             .all(|(_, s)| s.counts.len() <= MOST_EVENTS && s.steps.len() <= MOST_STEPS)

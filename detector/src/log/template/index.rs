@@ -11,6 +11,7 @@ use serde::{Serialize, Serializer};
 
 use super::Template;
 use crate::log::token::{MASKED, STEP};
+use crate::order;
 
 /// How many templates with the same outer words are compared with a new message, the youngest first. It bounds the
 /// work for a message; a program that has more messages which differ only in between is rare.
@@ -153,7 +154,7 @@ impl Index {
             let near = self.near.range((end, 0, 0)..=(end, u64::MAX, u32::MAX));
             slots.extend(near.rev().take(NEAR).map(|&(_, _, slot)| slot));
         }
-        slots.sort_unstable();
+        order::sort_by_key(&mut slots, |slot| u64::from(*slot));
         slots.dedup();
         slots
     }

@@ -40,7 +40,8 @@ fn each_mistake_names_the_pattern_the_field_and_what_to_do() {
         ),
         (
             r#"{"rules": [{"name": "a", "when": {"absence": {"of": {"pattern": "b"}, "within_seconds": 9}}}]}"#,
-            "pattern `a`, field `when.absence.of`: there is no pattern `b`: name one of `rules` or of the library",
+            "pattern `a`, field `when.absence.of`: there is no pattern `b`: name one of `rules` or of the library, \
+             which `watchpost config patterns` lists",
         ),
         (
             r#"{"rules": [{"name": "b", "when": {"surprise": 4}},
@@ -62,7 +63,38 @@ fn each_mistake_names_the_pattern_the_field_and_what_to_do() {
         ),
         (
             r#"{"change": {"tiemout": {"off": true}}}"#,
-            "pattern `tiemout`: the library has none of this name: write one of out-of-memory, ",
+            "pattern `tiemout`: the library has none of this name: did you mean `timeout`? `watchpost config patterns` \
+             lists all",
+        ),
+        (
+            r#"{"change": {"dns_lookup": {"off": true}}}"#,
+            "pattern `dns_lookup`: the library has none of this name: did you mean `dns-failure`? ",
+        ),
+        (
+            r#"{"change": {"zzz": {"off": true}}}"#,
+            "pattern `zzz`: the library has none of this name: `watchpost config patterns` lists all",
+        ),
+        (
+            r#"{"change": {"panic": {"off": true, "alarm": true}}}"#,
+            "pattern `panic`: the fields `off` and `alarm` exclude each other, since what is not looked for is not \
+             found: leave one out",
+        ),
+        (
+            r#"{"change": {"panic": {"off": true, "severity": "low"}}}"#,
+            "pattern `panic`: the fields `off` and `severity` exclude each other",
+        ),
+        (
+            r#"{"change": {"deadlock": {}}}"#,
+            "pattern `deadlock`: nothing is different of it: write `off`, `alarm` or `severity`, or leave it out",
+        ),
+        (
+            r#"{"library": false, "change": {"deadlock": {"alarm": true}}}"#,
+            "pattern `deadlock`, field `change`: `library` is false, so that no pattern of the library is looked for: \
+             leave one of the two out",
+        ),
+        (
+            r#"{"rules": [{"name": "a", "when": {"absence": {"of": {"pattern": "timeouts"}, "within_seconds": 9}}}]}"#,
+            "there is no pattern `timeouts`: did you mean `timeout`? name one",
         ),
         (
             r#"{"rules": [{"name": "", "when": {"regex": "x1"}}]}"#,

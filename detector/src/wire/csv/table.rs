@@ -213,7 +213,8 @@ impl Header {
 
     /// Every column has a name, and every name is there once.
     fn names(&mut self, cells: &[String]) -> Vec<String> {
-        let stated: BTreeSet<&str> = cells.iter().map(String::as_str).collect();
+        let mut stated = BTreeSet::new();
+        stated.extend(cells.iter().map(String::as_str));
         let mut taken = BTreeSet::new();
         let mut names = Vec::with_capacity(cells.len());
         for (cell, column) in cells.iter().zip(1..) {

@@ -8,6 +8,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::tape::Value;
 use crate::event::Timestamp;
 use crate::keys::KeyHasher;
+use crate::order;
 
 /// So many distributions are remembered, the most recently seen ones.
 const MOST_SERIES: usize = 2_048;
@@ -183,8 +184,10 @@ impl Mass {
 
     /// In the order of their values: the larger the position of a negative bucket, the smaller its values.
     fn sort(&mut self) {
-        self.buckets
-            .sort_unstable_by_key(|((sign, at), _)| (*sign, at.saturating_mul(i64::from(*sign))));
+        order::sort_by_key(&mut self.buckets, |((sign, at), _)| {
+            order::rising(at.saturating_mul(i64::from(*sign)))
+        });
+        order::sort_by_key(&mut self.buckets, |((sign, _), _)| order::rising(i64::from(*sign)));
         self.buckets.dedup_by(|later, earlier| {
             let same = later.0 == earlier.0;
             if same {

@@ -12,6 +12,7 @@ use super::distribution::{Distributions, Mass};
 use super::tape::Value as Json;
 use super::{INSTANCES, SERVICES, attributes, named, scalar, time};
 use crate::event::{Event, Finite, Label, Sample, Timestamp, Value};
+use crate::order;
 use crate::scorer::Problem;
 
 /// The flag of a data point that says that there is nothing.
@@ -168,7 +169,7 @@ impl Metrics {
         let Metrics { labels, text, .. } = self;
         let of = |span: Span| text.get(span.0..span.1).unwrap_or_default();
         if let Some(own) = labels.get_mut(start..) {
-            own.sort_by(|a, b| of(a.0).cmp(of(b.0)));
+            order::sort_by_key(own, |label| of(label.0));
         }
         let mut kept = start;
         for at in start..labels.len() {
@@ -332,13 +333,16 @@ impl Metrics {
     /// Hands on a sample for each label set and time, the earliest first and otherwise in the order of the export.
     fn hand_on(&mut self, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
         let text = |(start, end): Span| self.text.get(start..end).unwrap_or_default();
-        self.points.sort_unstable_by_key(|point| (point.key, point.position));
+        // They are in the order of their positions, which sorting by a key leaves where the key is the same.
+        order::sort_by_key(&mut self.points, |point| point.key);
         for group in self.points.chunk_by_mut(|a, b| a.key == b.key) {
             let first = group.first().map_or(0, |point| point.position);
             group.iter_mut().for_each(|point| point.group = first);
         }
-        self.points
-            .sort_unstable_by_key(|point| (point.time, point.group, point.position));
+        order::sort_by_key(&mut self.points, |point| point.group as u64);
+        order::sort_by_key(&mut self.points, |point| {
+            point.time.map_or(0, |time| order::rising(time.nanos()))
+        });
         let mut moment = None;
         let mut labels: Vec<Label<'_>> = std::mem::take(&mut self.sample_labels);
         let mut values: Vec<Value<'_>> = std::mem::take(&mut self.sample_values);

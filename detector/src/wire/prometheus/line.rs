@@ -5,6 +5,7 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 use super::super::naming::{self, Kind};
 use super::super::{quote, time};
 use crate::event::{Finite, Timestamp};
+use crate::order;
 
 /// Where a text stands in a buffer.
 pub(super) type Span = (usize, usize);
@@ -254,7 +255,7 @@ impl Series {
     fn sort_labels(&mut self) -> Result<(), Fault> {
         let Series { text, labels, .. } = self;
         let of = |(start, end): Span| text.get(start..end).unwrap_or_default();
-        labels.sort_unstable_by(|a, b| of(a.0).cmp(of(b.0)));
+        order::sort_by_key(labels, |label| of(label.0));
         let twice = labels.windows(2).find_map(|pair| match pair {
             [a, b] if of(a.0) == of(b.0) => Some(of(a.0).to_owned()),
             _ => None,

@@ -6,6 +6,7 @@ use super::super::{Clock, Row, recycle, time, with_subject};
 use super::names::{Meaning, Place};
 use super::{Pair, Record, Scalar, hand_on, request};
 use crate::event::{Event, Finite, Label, LogRecord, Sample, Timestamp, Value};
+use crate::order;
 use crate::scorer::Problem;
 
 impl<'a> Record<'a> {
@@ -324,8 +325,8 @@ fn with_unit(name: &str, text: &str) -> Option<f64> {
 }
 
 /// Of every name the last one counts, and the same names come in the same order in every row.
-fn in_order<T: Copy>(items: &mut Vec<T>, name: for<'b> fn(&'b T) -> &'b str) {
-    items.sort_by(|a, b| name(a).cmp(name(b)));
+fn in_order<'a, T: Copy>(items: &mut Vec<T>, name: fn(&T) -> &'a str) {
+    order::sort_by_key(items, name);
     items.dedup_by(|later, earlier| {
         let same = name(later) == name(earlier);
         if same {

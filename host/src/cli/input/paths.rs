@@ -55,7 +55,7 @@ pub(super) fn find(given: &[PathBuf]) -> anyhow::Result<Found> {
         match fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {
                 let before = (found.files.len(), found.skipped.len());
-                found.walk(path);
+                found.walk(path, true);
                 if found.files.len() == before.0 {
                     let skipped = found.skipped.get(before.1..).unwrap_or_default();
                     bail!("{}", nothing_in(path, skipped));
@@ -96,14 +96,16 @@ pub(super) fn check(path: &Path) -> anyhow::Result<()> {
 
 impl Found {
     /// Takes the files below a folder, sorted by name.
-    fn walk(&mut self, folder: &Path) {
+    fn walk(&mut self, folder: &Path, follow_links: bool) {
         let mut files = Vec::new();
         let is_shown = |entry: &walkdir::DirEntry| entry.depth() == 0 || !is_hidden(entry.file_name());
-        // Links are followed: the logs of Kubernetes' containers are all behind them. walkdir finds loops.
-        let entries = WalkDir::new(folder).follow_links(true).sort_by_file_name();
+        // Links in a folder that was named are followed: the logs of Kubernetes' containers are all behind them. walkdir
+        // finds loops.
+        let entries = WalkDir::new(folder).follow_links(follow_links).sort_by_file_name();
         for entry in entries.into_iter().filter_entry(is_shown) {
             match entry {
                 Ok(entry) if entry.file_type().is_dir() => {}
+                Ok(entry) if entry.path_is_symlink() && entry.path().is_dir() => {}
                 Ok(entry) => self.sieve(entry.into_path(), &mut files),
                 Err(error) => {
                     let path = error.path().unwrap_or(folder).to_owned();
@@ -127,21 +129,25 @@ impl Found {
             require_literal_leading_dot: true,
             ..glob::MatchOptions::default()
         };
-        let paths = match glob::glob_with(text, options) {
-            Ok(paths) => paths,
-            Err(error) => bail!("{text}: this is no pattern: {}", error.msg),
-        };
+        let is_no_pattern = |error: glob::PatternError| anyhow::anyhow!("{text}: this is no pattern: {}", error.msg);
         let (files_before, skipped_before) = (self.files.len(), self.skipped.len());
         let mut files = Vec::new();
         let mut matched = false;
-        for path in paths {
-            matched = true;
-            match path {
-                Ok(path) if path.is_dir() => self.walk(&path),
-                Ok(path) => self.sieve(path, &mut files),
-                Err(error) => self
-                    .skipped
-                    .push(Skipped::failed(error.path().to_owned(), error.error())),
+        if let Some(above) = above_any_depth(text) {
+            let pattern = glob::Pattern::new(text).map_err(is_no_pattern)?;
+            for folder in glob::glob_with(above, options).map_err(is_no_pattern)?.flatten() {
+                matched |= self.matching_below(&folder, &pattern, options, &mut files);
+            }
+        } else {
+            for path in glob::glob_with(text, options).map_err(is_no_pattern)? {
+                matched = true;
+                match path {
+                    Ok(path) if path.is_dir() => self.walk(&path, true),
+                    Ok(path) => self.sieve(path, &mut files),
+                    Err(error) => self
+                        .skipped
+                        .push(Skipped::failed(error.path().to_owned(), error.error())),
+                }
             }
         }
         files.sort_by_cached_key(|path| rotation::key(path));
@@ -154,6 +160,50 @@ impl Found {
             bail!("{}", nothing_in(pattern, skipped));
         }
         Ok(())
+    }
+
+    /// Takes what a pattern with `**` matches below a folder. Links to folders are not followed: a link that leads back
+    /// would make the same files match at any depth.
+    fn matching_below(
+        &mut self,
+        folder: &Path,
+        pattern: &glob::Pattern,
+        options: glob::MatchOptions,
+        files: &mut Vec<PathBuf>,
+    ) -> bool {
+        let options = glob::MatchOptions {
+            require_literal_separator: true,
+            ..options
+        };
+        let mut matched = false;
+        let mut entries = WalkDir::new(folder).sort_by_file_name().into_iter();
+        while let Some(entry) = entries.next() {
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(error) => {
+                    let path = error.path().unwrap_or(folder).to_owned();
+                    if let Some(error) = error.io_error() {
+                        self.skipped.push(Skipped::failed(path, error));
+                    }
+                    continue;
+                }
+            };
+            let path = entry.path().strip_prefix(".").unwrap_or(entry.path());
+            if !pattern.matches_path_with(path, options) {
+                continue;
+            }
+            matched = true;
+            let path = path.to_owned();
+            if entry.file_type().is_dir() {
+                self.walk(&path, false);
+                entries.skip_current_dir();
+            } else if path.is_dir() {
+                self.skipped.push(Skipped::new(path, "a link to a folder"));
+            } else {
+                self.sieve(path, files);
+            }
+        }
+        matched
     }
 
     /// Takes a file that nobody has named, unless it is certainly no text.
@@ -291,6 +341,17 @@ fn is_pattern(path: &Path) -> bool {
         .as_encoded_bytes()
         .iter()
         .any(|byte| matches!(byte, b'*' | b'?' | b'['))
+}
+
+/// The part of a pattern above its first `**`, `.` where there is none; nothing of a pattern without `**`.
+fn above_any_depth(pattern: &str) -> Option<&str> {
+    let at = pattern.split('/').position(|part| part == "**")?;
+    let length = pattern.split('/').take(at).map(|part| part.len() + 1).sum::<usize>();
+    Some(match pattern.get(..length)? {
+        "" => ".",
+        "/" => "/",
+        above => above.trim_end_matches('/'),
+    })
 }
 
 fn unreadable(error: &io::Error, path: &Path) -> anyhow::Error {

@@ -1,12 +1,15 @@
 //! One run of the engine over its inputs: what is passed on at once, what is kept for the end, and what is counted.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use serde::Serialize;
 use watchpost::engine::Engine;
 use watchpost_detector::wire::Format;
-use watchpost_detector::{Anomaly, Document, Input, Phase, Problem, Relay, Role, SessionVerdict, Status};
+use watchpost_detector::{
+    Anomaly, Document, Input, PatternReport, Phase, Problem, Relay, Role, SessionVerdict, Status,
+};
 
 use crate::cli::console::Console;
 use crate::cli::exit::{Exit, Usage};
@@ -135,7 +138,9 @@ impl<'a> Run<'a> {
                 |relay, written, out| relay.pass(&chunk, written, out, &mut Vec::new()),
             ),
             Message::End => {
-                self.ask_and_relay(Engine::finish, |relay, written, out| relay.finish(written, out, &mut Vec::new()))?;
+                self.ask_and_relay(Engine::finish, |relay, written, out| {
+                    relay.finish(written, out, &mut Vec::new())
+                })?;
                 self.count_problems();
                 Ok(())
             }
@@ -166,7 +171,9 @@ impl<'a> Run<'a> {
         for (found, inputs) in self.found.take().unwrap_or_default() {
             self.console.note(in_sum(&found, &inputs));
         }
-        self.ask_and_relay(Engine::close, |relay, written, out| relay.aside(written, out, &mut Vec::new()))?;
+        self.ask_and_relay(Engine::close, |relay, written, out| {
+            relay.aside(written, out, &mut Vec::new())
+        })?;
         self.console.bar().finish_and_clear();
         let status = self.engine.status()?;
         Ok(Status {
@@ -175,6 +182,9 @@ impl<'a> Run<'a> {
             days: (status.days - self.before.days).max(0.0),
             evicted_series: status.evicted_series.saturating_sub(self.before.evicted_series),
             evicted_templates: status.evicted_templates.saturating_sub(self.before.evicted_templates),
+            evicted_routes: status.evicted_routes.saturating_sub(self.before.evicted_routes),
+            evicted_sessions: status.evicted_sessions.saturating_sub(self.before.evicted_sessions),
+            evicted_tracks: status.evicted_tracks.saturating_sub(self.before.evicted_tracks),
             ignored_metrics: status.ignored_metrics.saturating_sub(self.before.ignored_metrics),
             ..status
         })
@@ -210,6 +220,9 @@ impl<'a> Run<'a> {
         }
         for bound in bounds_reached(status) {
             self.console.summary(bound);
+        }
+        if let Some(found) = patterns_found(&self.before.found, &status.found) {
+            self.console.summary(found);
         }
         if status.alarms == 0 {
             // A table says so itself, on standard output.
@@ -380,7 +393,8 @@ impl<'a> Run<'a> {
         if self.found.is_some() && !self.said.insert(note.to_owned()) {
             return;
         }
-        match self.inputs.last() {
+        // What is said after the last input is about all of them.
+        match self.inputs.last().filter(|_| self.is_open) {
             Some(input) => self.console.note(format_args!("{}: {note}", input.name)),
             None => self.console.note(note),
         }
@@ -446,6 +460,24 @@ fn bounds_reached(status: &Status) -> impl Iterator<Item = String> {
             remedy,
         ),
         (
+            status.evicted_routes,
+            "route",
+            "forgotten (or an upstream or a site) to stay within `bounds.max_routes`",
+            remedy,
+        ),
+        (
+            status.evicted_sessions,
+            "session",
+            "judged early since 10,000 were open at once",
+            "score the logs of fewer services in one run, or give sessions a field of their own",
+        ),
+        (
+            status.evicted_tracks,
+            "track",
+            "dropped since patterns follow at most 10,000 sequences, counts and pauses at once",
+            "have fewer patterns by `session` or `capture`",
+        ),
+        (
             status.ignored_metrics,
             "value",
             "left out because one subject alone has more metrics than `bounds.max_metrics`",
@@ -458,6 +490,41 @@ fn bounds_reached(status: &Status) -> impl Iterator<Item = String> {
         let were = if amount == 1 { "was" } else { "were" };
         format!("{} {were} {lost}: {remedy}", words::counted(amount, noun))
     })
+}
+
+/// Which patterns were found in this run, the most frequent first, with what people said of them so far.
+fn patterns_found(before: &[PatternReport], now: &[PatternReport]) -> Option<String> {
+    const SHOWN: usize = 5;
+    let known = |name: &str| before.iter().find(|pattern| pattern.name == name);
+    let mut found: Vec<(u64, &PatternReport)> = now
+        .iter()
+        .map(|pattern| {
+            (
+                pattern.matches - known(&pattern.name).map_or(0, |known| known.matches.min(pattern.matches)),
+                pattern,
+            )
+        })
+        .filter(|(matches, _)| *matches > 0)
+        .collect();
+    found.sort_by_key(|(matches, _)| Reverse(*matches));
+    let told = found.iter().take(SHOWN).map(|(matches, pattern)| {
+        let answers = pattern.fine + pattern.matters;
+        let said = if answers > 0 {
+            format!(", mattered {} of {answers} times", pattern.matters)
+        } else {
+            String::new()
+        };
+        format!("{} ({}{said})", words::plain(&pattern.name), words::count(*matches))
+    });
+    let told = told.collect::<Vec<_>>().join(", ");
+    match found.len() {
+        0 => None,
+        count if count <= SHOWN => Some(format!("patterns found: {told}")),
+        count => Some(format!(
+            "patterns found: {told} and {} more (--output json has all)",
+            count - SHOWN
+        )),
+    }
 }
 
 /// What was found out about several inputs.
@@ -514,12 +581,14 @@ mod tests {
         let status = Status {
             evicted_series: 1,
             evicted_templates: 1200,
+            evicted_sessions: 3,
             ignored_metrics: 7,
             ..Status::default()
         };
         let told: Vec<String> = bounds_reached(&status).collect();
         assert!(told[0].starts_with("1 subject was forgotten to stay within `bounds.max_series`"));
         assert!(told[1].starts_with("1,200 templates were forgotten to stay within `bounds.max_templates`: raise it"));
-        assert!(told[2].starts_with("7 values were left out because one subject alone has"));
+        assert!(told[2].starts_with("3 sessions were judged early since 10,000 were open at once: "));
+        assert!(told[3].starts_with("7 values were left out because one subject alone has"));
     }
 }

@@ -177,3 +177,28 @@ fn links_are_followed_and_loops_are_not() {
     );
     assert!(reasons[2].starts_with("the same file as "), "{}", reasons[2]);
 }
+
+/// A link to a folder above would make the same files match at any depth.
+#[cfg(unix)]
+#[test]
+fn links_to_folders_are_not_followed_by_patterns_of_any_depth() {
+    let folder = folder(&["logs/a/app.log", "logs/.hidden/app.log", "else/other.log"]);
+    std::os::unix::fs::symlink("..", folder.path().join("logs/a/up")).unwrap();
+    std::os::unix::fs::symlink("../else", folder.path().join("logs/else")).unwrap();
+    std::os::unix::fs::symlink("../../else/other.log", folder.path().join("logs/a/link.log")).unwrap();
+    for pattern in ["logs/**/*.log", "l*/**/*.log"] {
+        let found = found(&folder, &[pattern]);
+        assert_eq!(names(&folder, &found.files), ["logs/a/app.log", "logs/a/link.log"]);
+        assert_eq!(found.skipped, []);
+    }
+    let whole = found(&folder, &["logs/**"]);
+    assert_eq!(names(&folder, &whole.files), ["logs/a/app.log", "logs/a/link.log"]);
+    assert_eq!(
+        told(&whole.skipped),
+        format!("skipped {}/logs/else (a link to a folder)", folder.path().display())
+    );
+    assert_eq!(above_any_depth("**/*.log"), Some("."));
+    assert_eq!(above_any_depth("/**/*.log"), Some("/"));
+    assert_eq!(above_any_depth("a/b*/**/*.log"), Some("a/b*"));
+    assert_eq!(above_any_depth("a/*.log"), None);
+}
