@@ -501,7 +501,10 @@ impl Normal {
                 }
             });
         }
-        let costs = std::iter::once(self.steps.cost(self.sessions, 0.0)).chain(std::iter::repeat(NEW_STEP));
+        // The first one stands for what the new order adds where it is stranger than all the rest.
+        let rest = nearest.distance + NEW_STEP * (new.len() as f64 - 1.0);
+        let first = (self.steps.cost(self.sessions, 0.0) - rest).at_least(NEW_STEP);
+        let costs = std::iter::once(first).chain(std::iter::repeat(NEW_STEP));
         evidence.extend(
             new.iter()
                 .zip(costs)

@@ -98,11 +98,7 @@ fn what_sets_a_session_apart_is_told() {
         evidence.collect::<Vec<_>>().join("; ")
     };
     assert!(evidence(&[1, 2, 3, 77, 77, 4]).starts_with("never seen before: event 77 (2 times)"));
-    let short = evidence(&[1, 2]);
-    assert!(
-        short.starts_with("ends after: event 2; missing: event 3 (usually once)"),
-        "{short}"
-    );
+    assert!(evidence(&[1, 2]).starts_with("missing: event 3 (usually once)"));
     let often = [&[1][..], &[2; 40], &[3, 4]].concat();
     assert!(
         evidence(&often).starts_with("40 times, usually"),
