@@ -182,6 +182,9 @@ pub enum Line {
     Note {
         /// In words.
         note: String,
+        /// The row, when the note tells that nothing was learned from the feedback on it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        row: Option<u64>,
         /// The format, when the note tells which one was found.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         format: Option<Format>,
@@ -302,6 +305,15 @@ pub struct Scorer {
     old: u64,
 }
 
+/// Says that an answer came to nothing, and why.
+fn unused(row: u64, why: &str) -> Line {
+    Line::Note {
+        note: format!("nothing is learned from the feedback on row {row}: {why}"),
+        row: Some(row),
+        format: None,
+    }
+}
+
 impl Scorer {
     /// A scorer with a detector that has seen nothing, or that goes on where another one stopped.
     pub fn new(detector: Detector) -> Self {
@@ -380,6 +392,7 @@ impl Scorer {
                         "rows without a time are taken to be {} s apart; --interval sets another time",
                         reader.interval_seconds()
                     ),
+                    row: None,
                     format: None,
                 },
             );
@@ -400,7 +413,19 @@ impl Scorer {
             )
         });
         for note in old.into_iter().chain(self.detector.unused()) {
-            write(out, &Line::Note { note, format: None });
+            write(
+                out,
+                &Line::Note {
+                    note,
+                    row: None,
+                    format: None,
+                },
+            );
+        }
+        let rows = self.next_row;
+        let why = format!("there are only {rows} rows, counted from 0 over all inputs");
+        for answer in self.answers.drain(..).rev().filter(|answer| answer.row >= rows) {
+            write(out, &unused(answer.row, &why));
         }
     }
 
@@ -424,12 +449,13 @@ impl Scorer {
 
     fn row(&mut self, row: Row<'_>, out: &mut Vec<u8>) {
         if let Row::Found(format, note) = row {
-            let format = Some(format);
-            write(out, &Line::Note { note, format });
+            let (row, format) = (None, Some(format));
+            write(out, &Line::Note { note, row, format });
             return;
         }
         let number = self.next_row;
         let mut continues = None;
+        let mut no_event = "the row is blank";
         let mut line = RowVerdict::blank(number);
         let mut fingerprint = None;
         match row {
@@ -448,7 +474,10 @@ impl Scorer {
             }
             Row::Continues => continues = Some(self.last_event),
             Row::Blank | Row::Found(..) => {}
-            Row::Bad(problem) => write(out, &Line::Problem { problem }),
+            Row::Bad(problem) => {
+                no_event = "the row could not be read";
+                write(out, &Line::Problem { problem });
+            }
         }
         if matches!(self.role, Role::WarmUp) {
             return;
@@ -462,8 +491,16 @@ impl Scorer {
         }
         drop(line);
         while let Some(answer) = self.answers.pop_if(|answer| answer.row <= number) {
-            if let (Some(fingerprint), true) = (fingerprint, answer.row == number) {
-                self.detector.feedback(fingerprint, answer.label);
+            if answer.row != number {
+                continue;
+            }
+            match (fingerprint, continues) {
+                (Some(fingerprint), _) => self.detector.feedback(fingerprint, answer.label),
+                (None, None) => write(out, &unused(number, no_event)),
+                (None, Some(first)) => {
+                    let why = format!("the row continues row {first}, which is the one to answer");
+                    write(out, &unused(number, &why));
+                }
             }
         }
     }

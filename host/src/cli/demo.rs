@@ -220,7 +220,7 @@ impl Show {
                 Said::Problem(problem) => {
                     anyhow::bail!("there is an event that cannot be read: {}", problem.message)
                 }
-                Said::Note(..) => {}
+                Said::Note(..) | Said::Unused(..) => {}
             }
         }
         Ok(())

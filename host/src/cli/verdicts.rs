@@ -20,6 +20,8 @@ pub(crate) enum Said<'a> {
     Problem(Problem),
     /// Something that the user should know; with a format, that this one was found.
     Note(String, Option<Format>),
+    /// Nothing was learned from the feedback on this row.
+    Unused(String, u64),
 }
 
 /// The lines of what the engine wrote.
@@ -42,13 +44,17 @@ fn parse(line: &[u8]) -> serde_json::Result<Said<'_>> {
     #[derive(Deserialize)]
     struct OfNote {
         note: String,
+        row: Option<u64>,
         format: Option<Format>,
     }
     Ok(if line.starts_with(b"{\"problem\"") {
         Said::Problem(serde_json::from_slice::<OfProblem>(line)?.problem)
     } else if line.starts_with(b"{\"note\"") {
-        let OfNote { note, format } = serde_json::from_slice(line)?;
-        Said::Note(note, format)
+        let OfNote { note, row, format } = serde_json::from_slice(line)?;
+        match row {
+            Some(row) => Said::Unused(note, row),
+            None => Said::Note(note, format),
+        }
     } else if line.starts_with(b"{\"session\"") {
         Said::Session(line, serde_json::from_slice(line)?)
     } else {
@@ -100,6 +106,8 @@ mod tests {
         assert!(matches!(&said[1], Said::Session(_, verdict) if verdict.anomaly));
         assert!(matches!(&said[2], Said::Problem(problem) if problem.line == 3));
         assert!(matches!(&said[3], Said::Note(note, None) if note == "rows without a time"));
+        let unused = lines(br#"{"note":"no event","row":7}"#).next().unwrap();
+        assert!(matches!(unused, Ok(Said::Unused(note, 7)) if note == "no event"));
         assert!(matches!(&said[4], Said::Anomaly(line, _) if line.strip_suffix(b"\n") == Some(ONSET.as_bytes())));
         assert!(lines(b"{\"timestamp\":1}\n").next().unwrap().is_err());
     }
