@@ -2,6 +2,7 @@
 
 mod core;
 mod log;
+mod missing;
 mod overdue;
 mod unused;
 
@@ -14,7 +15,9 @@ use crate::event::{Event, Request, Sample, Timestamp};
 use crate::feature;
 use crate::feedback::Feedback;
 use crate::limit::{self, HardLimits};
-use crate::log::{Parameter, SessionEvidence, Sessions, TemplateIndex, TemplateStats, Templates, Vectors, Watches};
+use crate::log::{
+    Awaited, Parameter, SessionEvidence, Sessions, TemplateIndex, TemplateStats, Templates, Vectors, Watches,
+};
 use crate::metric::{Beside, Row, is_counter};
 use crate::near::{NEAR_BUDGET, NearMisses};
 use crate::number::Bounded;
@@ -64,6 +67,7 @@ pub(crate) struct Core {
     stats: Vec<Option<TemplateStats>>,
     watches: Watches,
     vectors: Vectors,
+    awaited: Awaited,
     sessions: Sessions,
     traffic: Traffic,
     budget: Budget,
@@ -159,6 +163,7 @@ impl Detector {
             stats: Vec::new(),
             watches: Watches::default(),
             vectors: Vectors::default(),
+            awaited: Awaited::default(),
             sessions: Sessions::new(MOST_SESSIONS),
             traffic: Traffic::new(),
             budget: Budget::new(),
@@ -208,6 +213,7 @@ impl Detector {
         if self.core.time.event(event.time()) {
             self.time_went_on(out);
             self.overdue(out);
+            self.missing(out);
         }
         if self.scoring {
             self.core.counts.events += 1;
@@ -228,6 +234,7 @@ impl Detector {
             self.in_traffic(out, |traffic, context, out| traffic.advance(now, true, context, out));
             self.time_went_on(out);
             self.overdue(out);
+            self.missing(out);
         }
     }
 

@@ -193,6 +193,8 @@ pub enum Kind {
     NewTemplate,
     /// A kind of log line comes far more often than usual.
     LogBurst,
+    /// A kind of log line that came regularly has stopped, while the log goes on.
+    LogMissing,
     /// A subject that reported regularly has fallen silent.
     Silence,
     /// A metric or a number of a log line is beyond a hard limit of the configuration.

@@ -91,6 +91,7 @@ impl Detector {
         let template = found.map_or(0, |found| self.core.templates.id(found.index));
         for (younger, older) in self.core.templates.take_absorbed() {
             self.core.sessions.merge(younger, older);
+            self.core.awaited.forget_template(younger);
         }
         // The same template in another service's log is another matter.
         let fingerprint = Fingerprint(key ^ template);
@@ -137,6 +138,9 @@ impl Detector {
         let new = found.is_none_or(|found| found.new);
         if rules.learns() {
             stats.count(new, record.time);
+            if stats.is_old() {
+                (core.awaited).came(fingerprint.0, key, template, record.time, pulse.lived());
+            }
         }
         let text = found.map(|found| core.templates.text(found.index));
         if rules.learns()

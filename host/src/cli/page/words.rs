@@ -84,6 +84,7 @@ pub(crate) fn kind(kind: Kind) -> &'static str {
         Kind::LogSeverity => "severe log line",
         Kind::NewTemplate => "new log template",
         Kind::LogBurst => "log burst",
+        Kind::LogMissing => "missing log line",
         Kind::Silence => "silence",
         Kind::Rule => "hard limit",
         Kind::Pattern => "pattern",
