@@ -7,7 +7,7 @@ use crate::config::{Bounds, Config, Models};
 
 const MAGIC: &[u8; 8] = b"wpstate\n";
 /// Raised with every change of the state's layout.
-const VERSION: u16 = 5;
+const VERSION: u16 = 6;
 const HEADER: usize = 8 + 2 + 8;
 
 /// A snapshot that cannot be used.

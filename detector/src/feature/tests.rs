@@ -112,12 +112,11 @@ fn nothing_has_no_features() {
 
 /// The example of the documentation.
 #[test]
-fn a_line_has_five_features() {
+fn a_line_has_the_features_that_it_tells() {
     let features = of_line(Some(Level::Error), "Database connection timeout after 30s", &[]);
     let expected = [
         ("error_keywords", 2.0),
         ("level_severity", 4.0),
-        ("memory_usage", 0.0),
         ("message_length", 37.0),
         ("response_time", 30_000.0),
     ];
