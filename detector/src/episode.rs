@@ -209,16 +209,16 @@ impl Episode {
         let before = self.surprise;
         self.surprise = before.max(event.surprise);
         let rank = event.rank(self.threshold);
-        let is_graver = rank.severity >= self.rank.severity;
+        let is_as_grave = rank.severity >= self.rank.severity;
         let farther = event.above_limit.is_some_and(|excess| match self.kind {
-            Kind::Pattern => is_graver,
+            Kind::Pattern => is_as_grave,
             Kind::Rule => excess > self.excess(),
             _ => true,
         });
         let new_limit = event.above_limit.is_some() && !self.above_limit;
         self.above_limit |= new_limit;
         let new_pattern = self.list(event);
-        let explains = farther || rank > self.rank || new_pattern && is_graver;
+        let explains = farther || rank > self.rank || new_pattern && is_as_grave;
         if explains {
             self.explain_by(event, explain);
         } else {

@@ -163,8 +163,8 @@ pub struct Anomaly {
 pub enum Phase {
     /// The alarm: the episode begins.
     Onset,
-    /// The episode goes on, and matters more than was told so far, or a pattern or a hard limit that matters as much as
-    /// anything before has come up in it for the first time. It is told as of the event that made it so.
+    /// The episode goes on, and matters more than was told so far, or a pattern that alarms and matters as much as anything
+    /// before, or a hard limit, has come up in it for the first time. It is told as of the event that made it so.
     Worse,
     /// The episode is over.
     End,

@@ -538,7 +538,7 @@ fn the_demonstration_ends_with_what_it_measured() {
         [
             "found",
             "false_alarms",
-            "lead_time",
+            "lead_time_seconds",
             "events_per_second",
             "guest_memory",
             "sha256"

@@ -72,7 +72,7 @@ proptest! {
     fn lines_have_finite_features(message in "\\PC{0,120}", name in "[a-zA-Z_.]{0,20}", value in -1e308..1e308_f64) {
         for fields in [vec![], vec![field("mem_gb", value), field("latency_h", value), field(&name, value)]] {
             let features = of_line(None, &message, &fields);
-            prop_assert_eq!(features.len(), 5);
+            prop_assert!((3..=5).contains(&features.len()), "{features:?}");
             prop_assert!(features.values().all(|value| value.is_finite()), "{features:?}");
             prop_assert_eq!(features["message_length"], message.chars().count() as f64);
         }

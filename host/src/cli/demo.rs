@@ -19,7 +19,7 @@ use watchpost_detector::{Anomaly, Document, Emit, Input, Phase, Role};
 use super::console::Console;
 use super::engine::EngineOptions;
 use super::exit::Exit;
-use super::page::{self, Output, words};
+use super::page::{self, Output};
 use super::verdicts::{self, Episodes, Said};
 use judgement::{Fault, Judgement};
 use source::{Shop, Source, recorded};

@@ -65,7 +65,7 @@ pub(super) fn block(episode: &Anomaly, beside: &[String], width: usize, page: &m
         .into_iter()
         .chain([line])
         .chain(behind)
-        .chain([story.evidence()])
+        .chain([story.evidence(), story.besides.clone()])
         .chain(also)
         .chain([last])
     {

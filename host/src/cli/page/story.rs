@@ -15,6 +15,8 @@ pub(super) struct Story {
     /// Whether a pattern explains it.
     pub(super) is_named: bool,
     pub(super) subject: String,
+    /// `at 14:05:30`: when a pattern explains it that was found after its onset.
+    pub(super) fired: String,
     /// Nothing where it is no matter of chance: a person has set that it is anomalous.
     pub(super) odds: String,
     /// What the strongest evidence is about, for example a metric, and what was seen of it.
@@ -23,6 +25,8 @@ pub(super) struct Story {
     /// `expected 204 ms (180 to 230 ms)`, `limit 95 %`, or `rule fires at 3`.
     pub(super) against: &'static str,
     pub(super) expected: String,
+    /// What the models say of what a pattern explains.
+    pub(super) besides: String,
     /// `≤ 212 ms`: what would not have been flagged, where that says more than what was expected.
     pub(super) normal: String,
     /// The strongest evidence, each with its share where there are several: `latency_ms shift 71 %`,
@@ -79,6 +83,12 @@ impl Story {
                 None => words::kind(anomaly.kind).to_owned(),
             },
             is_named: named.is_some(),
+            fired: match named {
+                Some(_) if anomaly.row.is_none() && anomaly.peak != anomaly.timestamp => {
+                    words::glued(&format!("at {}", &words::moment(anomaly.peak)[11..]))
+                }
+                _ => String::new(),
+            },
             subject: words::subject(&anomaly.subject),
             odds: if is_chance {
                 words::odds(anomaly.surprise)
@@ -96,6 +106,7 @@ impl Story {
                 .unwrap_or_default(),
             against,
             expected,
+            besides: named.and_then(|_| besides(anomaly)).unwrap_or_default(),
             normal: normal(&normals, strongest),
             why: why(&explanation.contributions),
             line: line.map(|line| words::plain(line)),
@@ -114,9 +125,26 @@ impl Story {
             format!("{} {}", self.metric, self.seen).trim().to_owned(),
             prefixed(self.against, &self.expected),
             prefixed("normal", &self.normal),
+            self.fired.clone(),
         ];
         joined(parts.into_iter())
     }
+}
+
+/// What the models found first, beside a pattern.
+fn besides(anomaly: &Anomaly) -> Option<String> {
+    let found = anomaly
+        .explanation
+        .contributions
+        .iter()
+        .find(|part| is_of_models(part))?;
+    let unit = found.unit.as_deref();
+    Some(format!(
+        "{} {}, expected {}",
+        words::plain(&found.of),
+        words::observation(words::DIGITS, &found.observed, unit),
+        words::expected(&found.expected, unit)
+    ))
 }
 
 /// Whether it is the models that found it, and nothing that a person has set.
@@ -129,12 +157,12 @@ fn against(found: &Contribution) -> (&'static str, String) {
     let unit = found.unit.as_deref();
     match (&*found.model, &found.expected.value, found.expected.high) {
         ("rule", value, _) => ("limit", words::observation(words::DIGITS, value, unit)),
+        // A line that did not come in time has been waited for as long as the rule says.
+        ("pattern", _, Some(_)) if unit.is_some_and(|unit| unit.starts_with("s without")) => ("", String::new()),
         ("pattern", Observation::Number(value), Some(high)) => {
-            // The unit has been said, and only the sign of it bears to be said again.
-            let sign = unit
-                .and_then(|unit| unit.split(' ').next())
-                .filter(|sign| matches!(*sign, "s" | "%"));
-            let least = words::glued(&words::quantity(high, sign));
+            // The unit has been said, and only a sign bears to be said again.
+            let percent = unit.filter(|unit| unit.starts_with('%')).map(|_| "%");
+            let least = words::glued(&words::quantity(high, percent));
             if *value == high {
                 ("rule fires at", least)
             } else {
@@ -151,7 +179,9 @@ fn against(found: &Contribution) -> (&'static str, String) {
 /// explains it, `named`, the name has been said.
 fn patterns(anomaly: &Anomaly, named: Option<&Contribution>) -> (Vec<String>, Option<String>) {
     let is_named = |pattern: &&NamedPattern| named.is_some_and(|found| found.of == pattern.name);
-    let all = || anomaly.explanation.patterns.iter();
+    let mut gravest: Vec<&NamedPattern> = anomaly.explanation.patterns.iter().collect();
+    gravest.sort_by_key(|pattern| std::cmp::Reverse(pattern.severity));
+    let all = || gravest.iter().copied();
     let counted = |pattern: &NamedPattern| match pattern.events {
         _ if anomaly.events < 2 => String::new(),
         0 => String::new(),
@@ -175,10 +205,13 @@ fn patterns(anomaly: &Anomaly, named: Option<&Contribution>) -> (Vec<String>, Op
         (name, meaning) => format!("{name}: {}", words::plain(meaning)),
     };
     if let Some(found) = all().find(is_named) {
-        let about = found.about.as_deref().map(words::plain).unwrap_or_default();
+        let about = found
+            .about
+            .as_deref()
+            .map(|about| format!("for {}", words::plain(about)));
         let others: Vec<String> = all().filter(|pattern| !is_named(pattern)).map(called).collect();
         let also = (!others.is_empty()).then(|| format!("also found: {}", others.join(", ")));
-        return (vec![with_meaning(found, about)], also);
+        return (vec![with_meaning(found, about.unwrap_or_default())], also);
     }
     let told = all()
         .take(PATTERNS)
