@@ -211,7 +211,8 @@ fn patterns(anomaly: &Anomaly, named: Option<&Contribution>) -> (Vec<String>, Op
             .map(|about| format!("for {}", words::plain(about)));
         let others: Vec<String> = all().filter(|pattern| !is_named(pattern)).map(called).collect();
         let also = (!others.is_empty()).then(|| format!("also found: {}", others.join(", ")));
-        return (vec![with_meaning(found, about.unwrap_or_default())], also);
+        let meaning = with_meaning(found, about.unwrap_or_default());
+        return ((!meaning.is_empty()).then_some(meaning).into_iter().collect(), also);
     }
     let told = all()
         .take(PATTERNS)

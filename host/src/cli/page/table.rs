@@ -28,7 +28,7 @@ const SHORTEST: [Option<usize>; 11] = [
     None,
     None,
     None,
-    Some(24),
+    Some(20),
     Some(30),
     None,
     Some(16),
@@ -83,7 +83,8 @@ fn cells(story: &Story) -> [String; 11] {
         story.severity.to_owned(),
         story.what.clone(),
         story.subject.clone(),
-        or_dash(&story.odds),
+        // In a column there is little room.
+        or_dash(&story.odds.replace("less than", "<")),
         or_dash(&story.metric),
         or_dash(&story.seen),
         or_dash(&expected),
