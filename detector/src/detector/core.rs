@@ -55,10 +55,10 @@ impl Core {
                 continue;
             };
             if pulse.silent {
-                if let Some(episode) = episode.as_mut().filter(|episode| episode.is_silence()) {
-                    if episode.last(now) {
-                        rules.report(episode, Phase::Worse, labels, out);
-                    }
+                if let Some(episode) = episode.as_mut().filter(|episode| episode.is_silence())
+                    && episode.last(now)
+                {
+                    rules.report(episode, Phase::Worse, labels, out);
                 }
                 continue;
             }

@@ -75,7 +75,7 @@ fn cells(story: &Story) -> [String; 11] {
     // The title of the column says what it is, unless it is something else.
     let expected = match story.against {
         "expected" => story.expected.clone(),
-        against => format!("{against} {}", story.expected),
+        against => format!("{against} {}", story.expected).trim().to_owned(),
     };
     [
         story.onset.clone(),
