@@ -95,7 +95,7 @@ struct Counts {
 /// What a detector reports beside its verdicts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Report {
-    /// An episode begins or ends.
+    /// An episode begins, becomes worse or ends.
     Anomaly(Box<Anomaly>),
     /// A session has ended.
     Session {
@@ -407,6 +407,7 @@ impl Detector {
             level: None,
             above_limit: limit::farthest(&hits),
             pattern: Mark::of(&found),
+            named: &|| patterns.named(&found),
         };
         // An answer moves the surprise, and with it where the counterfactual has to come to.
         let target = rules.threshold - answers;
@@ -429,7 +430,6 @@ impl Detector {
                 let mut explanation = limits.keep(&sample.subject, explanation);
                 explanation.template = text.map(str::to_owned);
                 if !alarms {
-                    explanation.patterns = patterns.named(&found);
                     return (kind, explanation);
                 }
                 if parts == 0.0 {
@@ -444,7 +444,6 @@ impl Detector {
             let mut copy = row.clone();
             let clears = copy.assess(sample.time, &lowered, max, beside).surprise < target;
             let (kind, mut explanation) = limit::explain(&hits, total, clears, models);
-            explanation.patterns = patterns.named(&found);
             if let Some(first) = sample.values.iter().find(|value| limit::is_first(&hits, value.metric)) {
                 copy.assess(sample.time, &[*first], max, beside);
                 explanation.features = copy.explain(sample.time, &[*first], 0.0, f64::INFINITY).1.features;

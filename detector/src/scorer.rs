@@ -89,7 +89,7 @@ pub enum Role {
 pub enum Emit {
     /// A line for every row.
     Rows,
-    /// A line for every onset and every end of an episode.
+    /// A line for every onset of an episode, whenever it becomes worse, and for its end.
     #[default]
     Anomalies,
     /// Both, each anomaly before the row that caused it.
@@ -189,7 +189,7 @@ pub enum Line {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         format: Option<Format>,
     },
-    /// An episode begins or ends.
+    /// An episode begins, becomes worse or ends.
     Anomaly(Box<Anomaly>),
 }
 
@@ -297,6 +297,7 @@ pub struct Scorer {
     next_row: u64,
     /// The row of the last event, which the lines after it may continue.
     last_event: u64,
+    interval: Interval,
     reports: Vec<Report>,
     /// The time of the last event that the detector had seen when it came here.
     resumed: Option<Timestamp>,
@@ -326,6 +327,7 @@ impl Scorer {
             answers: Vec::new(),
             next_row: 0,
             last_event: 0,
+            interval: Interval::default(),
             reports: Vec::new(),
             events: 0,
             old: 0,
@@ -354,6 +356,7 @@ impl Scorer {
         self.reader = Some(Reader::new(&input, self.detector.now()));
         self.role = input.role;
         self.emit = input.emit;
+        self.interval = input.interval_seconds;
         self.answers = input.answers;
         order::sort_by_key(&mut self.answers, |answer| !answer.row);
         self.detector.set_scoring(matches!(input.role, Role::Score));
@@ -463,6 +466,7 @@ impl Scorer {
                 self.events += 1;
                 self.old += u64::from(self.resumed.is_some_and(|resumed| event.time() < resumed));
                 let verdict = self.detector.observe(&event, &mut self.reports);
+                self.last_event = number;
                 self.report(out);
                 line = RowVerdict::new(number, &verdict);
                 if let Some((template, id)) = self.detector.template(&verdict) {
@@ -470,7 +474,6 @@ impl Scorer {
                     line.template_id = Some(Fingerprint(id));
                 }
                 fingerprint = Some(verdict.fingerprint);
-                self.last_event = number;
             }
             Row::Continues => continues = Some(self.last_event),
             Row::Blank | Row::Found(..) => {}
@@ -505,11 +508,23 @@ impl Scorer {
         }
     }
 
+    /// The row of a time that was assumed, which is one in the first year of all: rows are one interval apart then.
+    fn row_at(&self, time: Timestamp) -> Option<u64> {
+        let now = self.detector.now()?;
+        let is_assumed = |time: Timestamp| (0..FIRST_YEAR).contains(&time.nanos());
+        if !is_assumed(now) || !is_assumed(time) {
+            return None;
+        }
+        let rows = libm::round(now.seconds_since(time) / self.interval.seconds());
+        self.last_event.checked_sub(rows as u64)
+    }
+
     fn report(&mut self, out: &mut Vec<u8>) {
-        for report in self.reports.drain(..) {
+        for report in std::mem::take(&mut self.reports) {
             match report {
-                Report::Anomaly(anomaly) => {
+                Report::Anomaly(mut anomaly) => {
                     if matches!(self.emit, Emit::Anomalies | Emit::All) {
+                        anomaly.row = self.row_at(anomaly.timestamp);
                         write(out, &anomaly);
                     }
                 }
@@ -538,6 +553,9 @@ impl Scorer {
         }
     }
 }
+
+/// In nanoseconds. No event is known to be of that year.
+const FIRST_YEAR: i64 = 31_536_000_000_000_000;
 
 fn write<T: Serialize>(out: &mut Vec<u8>, line: &T) {
     serde_json::to_writer(&mut *out, line).expect("these types have string keys only, and a Vec takes every byte");

@@ -168,6 +168,7 @@ impl Detector {
             level: Some(level),
             above_limit: limit::farthest(&hits),
             pattern: Mark::of(&found_by),
+            named: &|| patterns.named(&found_by),
         };
         let vectors = &core.vectors;
         let features = || feature::of_line(Some(level), record.message, record.fields);
@@ -181,7 +182,6 @@ impl Detector {
             if !event.is_decreed() {
                 let (kind, mut explanation) = stream.explain(record.level, stats, text, vectors, &assessment, total);
                 explanation.features = features();
-                explanation.patterns = patterns.named(&found_by);
                 return (kind, explanation);
             }
             let beyond = (surprise - rules.threshold).at_least(0.0);
@@ -193,7 +193,6 @@ impl Detector {
             if hits.is_empty() {
                 return patterns.explain(&found_by, record.message, total, models);
             }
-            models.patterns = patterns.named(&found_by);
             limit::explain(&hits, total, surprise < rules.threshold, Some(models))
         });
         if let Some(weight) = step.weight {

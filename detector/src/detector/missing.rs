@@ -71,6 +71,7 @@ impl Detector {
                 level: None,
                 above_limit: None,
                 pattern: None,
+                named: &Vec::new,
             };
             let course = Course {
                 key,

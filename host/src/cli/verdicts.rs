@@ -14,7 +14,7 @@ pub(crate) enum Said<'a> {
     Row(&'a [u8]),
     /// The verdict on a session: its bytes, and what they say.
     Session(&'a [u8], SessionVerdict),
-    /// An episode begins or ends: its bytes, and what they say.
+    /// An episode begins, becomes worse or ends: its bytes, and what they say.
     Anomaly(&'a [u8], Box<Anomaly>),
     /// A row could not be read.
     Problem(Problem),
@@ -67,17 +67,22 @@ fn parse(line: &[u8]) -> serde_json::Result<Said<'_>> {
 pub(crate) struct Episodes(BTreeMap<(Timestamp, Fingerprint), Anomaly>);
 
 impl Episodes {
-    /// The end of an episode takes the place of its onset, which tells less. An onset that nothing follows (the
-    /// engine was stopped) stays, as an episode that is still open.
+    /// What is said later of an episode takes the place of its onset, which tells less. What no end follows (the engine
+    /// was stopped) stays, as an episode that is still open.
     pub(crate) fn report(&mut self, mut anomaly: Anomaly) {
         // What was no alarm is no episode either.
         if anomaly.phase == Phase::Near {
             return;
         }
-        if anomaly.phase == Phase::Onset {
+        if matches!(anomaly.phase, Phase::Onset | Phase::Worse) {
             anomaly.phase = Phase::Open;
         }
-        self.0.insert((anomaly.timestamp, anomaly.fingerprint), anomaly);
+        let key = (anomaly.timestamp, anomaly.fingerprint);
+        // Which row it began with the onset knows best: later it is worked out from the time.
+        if let Some(onset) = self.0.get(&key) {
+            anomaly.row = onset.row;
+        }
+        self.0.insert(key, anomaly);
     }
 
     /// In the order of their onsets.

@@ -23,7 +23,7 @@ use super::preview::{Before, Preview};
 pub(super) enum Passed {
     /// Those about rows and sessions.
     Verdicts,
-    /// The alarms, and the near misses where they are asked for.
+    /// The alarms, what becomes worse of them, and the near misses where they are asked for.
     Onsets,
     Nothing,
 }
@@ -348,7 +348,9 @@ impl<'a> Run<'a> {
                     }
                 }
                 Said::Anomaly(line, anomaly) => {
-                    if self.passed == Passed::Onsets && matches!(anomaly.phase, Phase::Onset | Phase::Near) {
+                    if self.passed == Passed::Onsets
+                        && matches!(anomaly.phase, Phase::Onset | Phase::Worse | Phase::Near)
+                    {
                         passed.extend_from_slice(line);
                     }
                     self.episodes.report(*anomaly);
