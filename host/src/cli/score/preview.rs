@@ -46,6 +46,17 @@ enum Change {
     Changed { before: Box<Anomaly>, after: Box<Anomaly> },
 }
 
+impl Change {
+    /// What it is told under.
+    fn heading(&self) -> &'static str {
+        match self {
+            Change::Gone { .. } => "no longer raised",
+            Change::New { .. } => "new",
+            Change::Changed { .. } => "changed",
+        }
+    }
+}
+
 /// What is changed, in numbers.
 #[derive(Debug, Default, Serialize)]
 struct Summary {
@@ -232,13 +243,8 @@ impl Preview {
                 writeln!(page, "{line}")?;
             }
         }
-        let headings: [(&str, fn(&Change) -> bool); 3] = [
-            ("no longer raised", |change| matches!(change, Change::Gone { .. })),
-            ("new", |change| matches!(change, Change::New { .. })),
-            ("changed", |change| matches!(change, Change::Changed { .. })),
-        ];
-        for (heading, is_below) in headings {
-            for (at, change) in alarms.iter().filter(|change| is_below(change)).enumerate() {
+        for heading in ["no longer raised", "new", "changed"] {
+            for (at, change) in alarms.iter().filter(|change| change.heading() == heading).enumerate() {
                 if at == 0 {
                     writeln!(page, "\n{heading}:")?;
                 }
