@@ -22,9 +22,6 @@ impl Guest {
         config.cranelift_opt_level(OptLevel::Speed);
         let engine = Engine::new(&config)?;
         let module = Module::new(&engine, MODULE)?;
-            Ok(p) => Module::from_file(&engine, p)?,
-            _ => Module::new(&engine, MODULE)?,
-        };
         let mut store = Store::new(&engine, ());
         let instance = Instance::new(&mut store, &module, &[])?;
         Ok(Guest {

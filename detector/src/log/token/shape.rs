@@ -135,37 +135,58 @@ impl Shape {
         const BLOCK: usize = 32;
         // What was copied too much is no part of it.
         self.shape[length..length + BLOCK].fill(0);
+        // Shifts that differ keep the compiler from vectors, which multiply slowly in wasm.
+        const SHIFTS: [u32; 4] = [32, 29, 31, 33];
         let mut lanes = [length as u64, STEP, !STEP, STEP.rotate_left(32)];
         for block in self.shape.as_chunks::<BLOCK>().0.iter().take(length.div_ceil(BLOCK)) {
-            for (lane, word) in lanes.iter_mut().zip(block.as_chunks::<8>().0) {
-                *lane = mix(*lane ^ u64::from_le_bytes(*word));
+            for ((lane, word), shift) in lanes.iter_mut().zip(block.as_chunks::<8>().0).zip(SHIFTS) {
+                *lane = mix(*lane ^ u64::from_le_bytes(*word), shift);
             }
         }
+        let [first, lanes @ ..] = lanes;
         lanes
             .into_iter()
-            .fold(0, |hash: u64, lane| mix(hash.rotate_left(23) ^ lane))
+            .fold(first, |hash, lane| mix(hash.rotate_left(23) ^ lane, 32))
     }
 }
 
 /// The multiplier and the shift are those of the finaliser of MurmurHash3, as for the skeleton.
-fn mix(bits: u64) -> u64 {
+fn mix(bits: u64, shift: u32) -> u64 {
     let mixed = bits.wrapping_mul(0xff51_afd7_ed55_8ccd);
-    mixed ^ mixed >> 32
+    mixed ^ mixed >> shift
 }
 
 /// Which of the bytes are digits.
 fn digits_of(bytes: &[u8; WORD]) -> u64 {
+    let parts = bytes.as_chunks::<16>().0.iter().enumerate();
+    parts.fold(0, |digits, (at, part)| {
+        digits | u64::from(digits_of_part(part)) << (16 * at)
+    })
+}
+
+#[cfg(target_feature = "simd128")]
+#[inline]
+fn digits_of_part(bytes: &[u8; 16]) -> u16 {
+    use core::arch::wasm32::{u8x16_bitmask, u8x16_lt, u8x16_splat, u8x16_sub, u64x2};
+    let word = u128::from_le_bytes(*bytes);
+    let values = u8x16_sub(u64x2(word as u64, (word >> 64) as u64), u8x16_splat(b'0'));
+    u8x16_bitmask(u8x16_lt(values, u8x16_splat(10)))
+}
+
+#[cfg(not(target_feature = "simd128"))]
+#[inline]
+fn digits_of_part(bytes: &[u8; 16]) -> u16 {
     const EACH: u64 = 0x0101_0101_0101_0101;
-    let mut digits = 0;
-    for (at, eight) in bytes.as_chunks::<8>().0.iter().enumerate() {
+    let of_half = |half: u64| {
         // A digit is less than ten more than a zero; what is not carries into the highest bit.
-        let values = u64::from_le_bytes(*eight) ^ (EACH * b'0' as u64);
+        let values = half ^ (EACH * b'0' as u64);
         let others = (values & (EACH * 0x7f)).wrapping_add(EACH * (0x80 - 10)) | values;
         let each = !others >> 7 & EACH;
         // Every byte adds its bit at another place of the highest byte.
-        digits |= each.wrapping_mul(0x0102_0408_1020_4080) >> 56 << (8 * at);
-    }
-    digits
+        each.wrapping_mul(0x0102_0408_1020_4080) >> 56
+    };
+    let word = u128::from_le_bytes(*bytes);
+    (of_half(word as u64) | of_half((word >> 64) as u64) << 8) as u16
 }
 
 /// Copies so many bytes, and perhaps some more; returns how many were asked for.
