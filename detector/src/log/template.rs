@@ -4,6 +4,8 @@
 //! groups messages of one length and first words and joins the most similar. Where we differ:
 //! - The tokens are finer ([`token`](super::token)): messages of one template agree in everything between their
 //!   tokens, not only in length.
+//! - A message that differs from an earlier one in nothing but the digits of its values ([`Shape`](super::token::Shape))
+//!   is found without being read: most are.
 //! - A message equal to a template after masking is found by one hash look-up, and one that only fills the open
 //!   positions of a template by one look-up for each *set* of open positions that templates of this skeleton have
 //!   (tuple space search, Srinivasan, Suri, Varghese, SIGCOMM 1999). There is no tree to walk.

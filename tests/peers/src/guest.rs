@@ -1,7 +1,7 @@
 //! The kernels in wasm.
 
-use anyhow::Context;
-use wasmtime::{Config, Engine, Instance, Memory, Module, OptLevel, Store, TypedFunc};
+use wasmtime::error::Context;
+use wasmtime::{Config, Engine, Instance, Memory, Module, OptLevel, Result, Store, TypedFunc};
 
 /// The module that the build script made.
 pub(crate) static MODULE: &[u8] = include_bytes!(env!("WATCHPOST_KERNELS"));
@@ -17,7 +17,7 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    pub(crate) fn load() -> anyhow::Result<Self> {
+    pub(crate) fn load() -> Result<Self> {
         let mut config = Config::new();
         config.cranelift_opt_level(OptLevel::Speed);
         let engine = Engine::new(&config)?;
@@ -37,22 +37,22 @@ impl Guest {
     }
 
     /// How many bytes the compiled module has.
-    pub(crate) fn precompiled(&self) -> anyhow::Result<usize> {
+    pub(crate) fn precompiled(&self) -> Result<usize> {
         Ok(self.module.serialize()?.len())
     }
 
     /// Forgets all templates.
-    pub(crate) fn mine_anew(&mut self) -> anyhow::Result<()> {
-        Ok(self.mine_anew.call(&mut self.store, ())?)
+    pub(crate) fn mine_anew(&mut self) -> Result<()> {
+        self.mine_anew.call(&mut self.store, ())
     }
 
     /// As [`watchpost_kernels::Mine::lines`].
-    pub(crate) fn mine_lines(&mut self, lines: &[u8]) -> anyhow::Result<usize> {
+    pub(crate) fn mine_lines(&mut self, lines: &[u8]) -> Result<usize> {
         self.give(lines)?;
         Ok(self.mine_lines.call(&mut self.store, ())? as usize)
     }
 
-    fn give(&mut self, input: &[u8]) -> anyhow::Result<()> {
+    fn give(&mut self, input: &[u8]) -> Result<()> {
         let at = self.input.call(&mut self.store, input.len().try_into()?)?;
         Ok(self.memory.write(&mut self.store, at as usize, input)?)
     }

@@ -10,10 +10,11 @@ mod guest;
 use std::fs;
 use std::time::Duration;
 
-use anyhow::{Context, bail};
 use cpu_time::ThreadTime;
 use guest::{Guest, MODULE};
 use serde_json::{Map, Value, json};
+use wasmtime::error::Context;
+use wasmtime::{Result, bail};
 use watchpost_kernels::Mine;
 
 const PASSES: usize = 5;
@@ -22,9 +23,9 @@ const PASSES: usize = 5;
 const CHUNK: usize = 64 << 10;
 
 /// A way to do the work; does all of it, and tells its check.
-type Lane<'a> = (&'static str, Box<dyn FnMut() -> anyhow::Result<usize> + 'a>);
+type Lane<'a> = (&'static str, Box<dyn FnMut() -> Result<usize> + 'a>);
 
-fn main() -> anyhow::Result<()> {
+fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [mode, path] = &arguments[..] else {
         bail!("usage: watchpost-peers logs FILE");
@@ -75,7 +76,7 @@ fn chunks(mut input: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// Nanoseconds per item of every lane, and its check.
-fn measure(items: usize, mut lanes: Vec<Lane<'_>>) -> anyhow::Result<Map<String, Value>> {
+fn measure(items: usize, mut lanes: Vec<Lane<'_>>) -> Result<Map<String, Value>> {
     let mut times = vec![Vec::with_capacity(PASSES); lanes.len()];
     let mut checks = vec![0; lanes.len()];
     for _ in 0..PASSES {

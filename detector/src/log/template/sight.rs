@@ -3,8 +3,9 @@
 //! However many templates there are, a message touches one entry of a table and one of the slots: with tens of thousands
 //! of templates what costs is the memory that is not at hand.
 
-use hashbrown::HashMap;
 use std::hash::BuildHasherDefault;
+
+use hashbrown::HashMap;
 
 use super::index::Keyed;
 
