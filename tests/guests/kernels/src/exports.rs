@@ -16,7 +16,7 @@ thread_local! {
 
 /// Where the host puts so many bytes of input; valid until it asks again.
 #[unsafe(no_mangle)]
-pub extern "C" fn input(bytes: usize) -> *mut u8 {
+extern "C" fn input(bytes: usize) -> *mut u8 {
     INPUT.with_borrow_mut(|input| {
         input.resize(bytes, 0);
         input.as_mut_ptr()
@@ -25,12 +25,12 @@ pub extern "C" fn input(bytes: usize) -> *mut u8 {
 
 /// Forgets all templates.
 #[unsafe(no_mangle)]
-pub extern "C" fn mine_anew() {
+extern "C" fn mine_anew() {
     MINE.set(Mine::default());
 }
 
 /// Mines the lines of the input, and tells how many templates there are.
 #[unsafe(no_mangle)]
-pub extern "C" fn mine_lines() -> usize {
+extern "C" fn mine_lines() -> usize {
     INPUT.with_borrow(|input| MINE.with_borrow_mut(|mine| mine.lines(input)))
 }
