@@ -14,8 +14,10 @@ use std::process::Command;
 /// A plugin and what it takes to build it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plugin {
-    /// The folder below `plugins/`; the package is called `watchpost-<name>`.
+    /// The package is called `watchpost-<name>`.
     pub name: &'static str,
+    /// Where the package is in the workspace.
+    pub folder: &'static str,
     /// The target that it is compiled for.
     pub target: &'static str,
     /// What its host allows beyond plain wasm, as the compiler's `target-feature`.
@@ -31,11 +33,14 @@ pub enum Abi {
     Component,
     /// Proxy-Wasm 0.2.1: a core module that imports the calls of the proxy and nothing else.
     ProxyWasm,
+    /// A core module that imports nothing.
+    Module,
 }
 
 /// The engine that the host carries inside.
 pub const ENGINE: Plugin = Plugin {
     name: "engine",
+    folder: "plugins/engine",
     target: "wasm32-unknown-unknown",
     features: "+simd128",
     abi: Abi::Component,
@@ -44,12 +49,22 @@ pub const ENGINE: Plugin = Plugin {
 /// The module for Envoy.
 pub const ENVOY: Plugin = Plugin {
     name: "envoy",
+    folder: "plugins/envoy",
     target: "wasm32-unknown-unknown",
     features: "+simd128",
     abi: Abi::ProxyWasm,
 };
 
-/// Every plugin.
+/// Parts of the detector alone, which are measured and never shipped: built as the engine is.
+pub const KERNELS: Plugin = Plugin {
+    name: "kernels",
+    folder: "tests/guests/kernels",
+    target: ENGINE.target,
+    features: ENGINE.features,
+    abi: Abi::Module,
+};
+
+/// Every plugin that is shipped.
 pub const PLUGINS: [Plugin; 2] = [ENGINE, ENVOY];
 
 /// What a build leaves.
@@ -144,6 +159,7 @@ pub fn build(plugin: &Plugin, out_dir: &Path) -> Result<Artefacts, Error> {
     let module = match plugin.abi {
         Abi::Component => component::encode(&core, &module)?,
         Abi::ProxyWasm => proxy_wasm::trim(&core, &module)?,
+        Abi::Module => component::close(&core, &module)?,
     };
     Ok(Artefacts { core, module })
 }
@@ -161,7 +177,7 @@ pub fn inputs(plugin: &Plugin) -> Vec<PathBuf> {
     ]
     .iter()
     .map(|path| root.join(path))
-    .chain([root.join("plugins").join(plugin.name)])
+    .chain([root.join(plugin.folder)])
     .collect()
 }
 

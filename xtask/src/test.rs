@@ -10,7 +10,7 @@ use crate::{envoy, process, python, release, wasm};
 /// What runs natively. Plugins are guests and are tested in wasm, in their hosts. What builds things stays out
 /// too: it turns on features of shared crates, for which Cargo would compile wasmtime once more than
 /// `cargo run` does, and that takes minutes.
-pub(crate) const NATIVE: [&str; 9] = [
+pub(crate) const NATIVE: [&str; 11] = [
     "--workspace",
     "--exclude",
     "watchpost-engine",
@@ -18,6 +18,8 @@ pub(crate) const NATIVE: [&str; 9] = [
     "watchpost-envoy",
     "--exclude",
     "watchpost-guests",
+    "--exclude",
+    "watchpost-peers",
     "--exclude",
     "xtask",
 ];
