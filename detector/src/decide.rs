@@ -61,11 +61,11 @@ impl Rules {
         if self.scoring { self.learning } else { Learning::Open }
     }
 
-    /// Decides on one event of a series, and reports the episode that ends or begins with it.
+    /// Decides on one event of a series, and reports the episode that ends, begins or becomes worse with it.
     pub(crate) fn decide(
         &self,
         mut course: Course<'_>,
-        event: &Strange,
+        event: &Strange<'_>,
         near: &mut NearMisses,
         out: &mut Vec<Report>,
         explain: impl FnOnce(f64) -> (Kind, Explanation),
@@ -114,7 +114,9 @@ impl Rules {
             if step.surprise.max(event.state) >= self.threshold - hysteresis {
                 step.charged =
                     open.is_decree_only() && event.surprise > open.surprise() && event.surprise >= self.threshold;
-                open.add(event, explain);
+                if open.add(event, explain) {
+                    self.report(open, Phase::Worse, labels, out);
+                }
                 step.state = State::Anomalous { onset: false };
             }
         } else if step.surprise >= self.threshold && !step.accepted {

@@ -2,6 +2,7 @@
 
 mod core;
 mod log;
+mod missing;
 mod overdue;
 mod unused;
 
@@ -14,7 +15,9 @@ use crate::event::{Event, Request, Sample, Timestamp};
 use crate::feature;
 use crate::feedback::Feedback;
 use crate::limit::{self, HardLimits};
-use crate::log::{Parameter, SessionEvidence, Sessions, TemplateIndex, TemplateStats, Templates, Vectors, Watches};
+use crate::log::{
+    Awaited, Parameter, SessionEvidence, Sessions, TemplateIndex, TemplateStats, Templates, Vectors, Watches,
+};
 use crate::metric::{Beside, Row, is_counter};
 use crate::near::{NEAR_BUDGET, NearMisses};
 use crate::number::Bounded;
@@ -64,6 +67,7 @@ pub(crate) struct Core {
     stats: Vec<Option<TemplateStats>>,
     watches: Watches,
     vectors: Vectors,
+    awaited: Awaited,
     sessions: Sessions,
     traffic: Traffic,
     budget: Budget,
@@ -91,7 +95,7 @@ struct Counts {
 /// What a detector reports beside its verdicts.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Report {
-    /// An episode begins or ends.
+    /// An episode begins, becomes worse or ends.
     Anomaly(Box<Anomaly>),
     /// A session has ended.
     Session {
@@ -159,6 +163,7 @@ impl Detector {
             stats: Vec::new(),
             watches: Watches::default(),
             vectors: Vectors::default(),
+            awaited: Awaited::default(),
             sessions: Sessions::new(MOST_SESSIONS),
             traffic: Traffic::new(),
             budget: Budget::new(),
@@ -208,6 +213,7 @@ impl Detector {
         if self.core.time.event(event.time()) {
             self.time_went_on(out);
             self.overdue(out);
+            self.missing(out);
         }
         if self.scoring {
             self.core.counts.events += 1;
@@ -228,6 +234,7 @@ impl Detector {
             self.in_traffic(out, |traffic, context, out| traffic.advance(now, true, context, out));
             self.time_went_on(out);
             self.overdue(out);
+            self.missing(out);
         }
     }
 
@@ -400,6 +407,7 @@ impl Detector {
             level: None,
             above_limit: limit::farthest(&hits),
             pattern: Mark::of(&found),
+            named: &|| patterns.named(&found),
         };
         // An answer moves the surprise, and with it where the counterfactual has to come to.
         let target = rules.threshold - answers;
@@ -422,7 +430,6 @@ impl Detector {
                 let mut explanation = limits.keep(&sample.subject, explanation);
                 explanation.template = text.map(str::to_owned);
                 if !alarms {
-                    explanation.patterns = patterns.named(&found);
                     return (kind, explanation);
                 }
                 if parts == 0.0 {
@@ -437,7 +444,6 @@ impl Detector {
             let mut copy = row.clone();
             let clears = copy.assess(sample.time, &lowered, max, beside).surprise < target;
             let (kind, mut explanation) = limit::explain(&hits, total, clears, models);
-            explanation.patterns = patterns.named(&found);
             if let Some(first) = sample.values.iter().find(|value| limit::is_first(&hits, value.metric)) {
                 copy.assess(sample.time, &[*first], max, beside);
                 explanation.features = copy.explain(sample.time, &[*first], 0.0, f64::INFINITY).1.features;

@@ -9,7 +9,8 @@ use crate::limit;
 use crate::pattern::Mark;
 use crate::series::WRONG_CLOCK;
 use crate::verdict::{
-    Anomaly, AnomalyType, Contribution, Expected, Explanation, Fingerprint, Kind, Observation, Phase, Severity, score,
+    Anomaly, AnomalyType, Contribution, Expected, Explanation, Fingerprint, Kind, NamedPattern, Observation, Phase,
+    Severity, score,
 };
 
 /// An open episode.
@@ -18,21 +19,39 @@ pub(crate) struct Episode {
     onset: Timestamp,
     /// The last anomalous event.
     last: Timestamp,
+    /// The event that explains it: the one that matters most.
     peak: Timestamp,
+    rank: Rank,
+    /// The greatest surprise, whichever event it was of.
     surprise: f64,
     threshold: f64,
     events: u64,
     kind: Kind,
     severity: Severity,
+    /// How much it matters what models and hard limits found, how long it lasts left out; nothing while all of it was
+    /// found by patterns, which say themselves how much it matters.
+    points: Option<f64>,
     fingerprint: Fingerprint,
     #[serde(with = "as_json")]
     explanation: Explanation,
-    /// What a log line says of its own severity; nothing for metrics.
-    level: Option<Level>,
+    /// How severe it was when it was told last, and how often it was told for another reason than that it became worse.
+    told: Severity,
+    more: u8,
+    /// A hard limit was exceeded in it.
+    above_limit: bool,
+}
+
+/// How an event compares with the others of its episode.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+struct Rank {
+    severity: Severity,
+    /// A pattern alarms about it: what has a name explains more than what only was as strange.
+    named: bool,
+    surprise: f64,
 }
 
 /// An event that begins an episode or adds to it.
-pub(crate) struct Strange {
+pub(crate) struct Strange<'a> {
     pub(crate) time: Timestamp,
     pub(crate) surprise: f64,
     /// How strange things are, told before or not: an episode begins with news, and lasts as long as this.
@@ -41,24 +60,74 @@ pub(crate) struct Strange {
     pub(crate) level: Option<Level>,
     /// How far a number of it is above its hard limit, as a share of that: it is anomalous whatever its surprise is.
     pub(crate) above_limit: Option<f64>,
-    /// What the patterns say that it was found by.
+    /// What the patterns say that it was found by, and which they are: asked for where there is an episode.
     pub(crate) pattern: Option<Mark>,
+    pub(crate) named: &'a dyn Fn() -> Vec<NamedPattern>,
 }
 
-impl Strange {
+impl Strange<'_> {
     /// Whether it is anomalous by what a person set, whatever its surprise is.
     pub(crate) fn is_decreed(&self) -> bool {
-        self.above_limit.is_some() || self.alarming().is_some()
+        self.above_limit.is_some() || self.alarms()
     }
 
-    /// How much it matters at least, by what patterns say that it is.
-    fn least_severity(&self) -> Severity {
+    /// How much it matters by what patterns say that it is: at least, or exactly where the pattern alarms.
+    fn said_severity(&self) -> Severity {
         self.pattern.map_or(Severity::Low, |mark| mark.severity)
     }
 
-    /// The severity of the pattern that makes it anomalous.
-    fn alarming(&self) -> Option<Severity> {
-        self.pattern.filter(|mark| mark.alarm).map(|mark| mark.severity)
+    /// Whether a pattern makes it anomalous.
+    fn alarms(&self) -> bool {
+        self.pattern.is_some_and(|mark| mark.alarm)
+    }
+
+    fn patterns(&self) -> Vec<NamedPattern> {
+        self.pattern.map_or_else(Vec::new, |_| (self.named)())
+    }
+
+    /// How much it matters, as far as models and hard limits say so: how far beyond the threshold it is, and how large
+    /// the effect is. An effect that only the explanation tells counts when there is one.
+    fn points(&self, threshold: f64, explanation: Option<&Explanation>) -> Option<f64> {
+        if self.alarms() && self.above_limit.is_none() {
+            return None;
+        }
+        let beyond = ((self.surprise - threshold) / 2.0).clamp(0.0, 2.0);
+        Some(beyond + self.effect(explanation))
+    }
+
+    /// From 0 to 1.5: for metrics by how much the value differs from what was expected, for log lines what they
+    /// say of themselves, and for hard limits the greater of both.
+    fn effect(&self, explanation: Option<&Explanation>) -> f64 {
+        let said = match self.level {
+            Some(Level::Fatal) => 1.5,
+            Some(Level::Error) => 1.0,
+            Some(Level::Warn) => 0.5,
+            Some(_) | None => 0.0,
+        };
+        if self.level.is_some() && self.above_limit.is_none() {
+            return said;
+        }
+        // The largest counts, whichever metric it is, so that one more strange metric never makes it matter less.
+        let parts = explanation.map_or(&[][..], |explanation| &explanation.contributions);
+        let effects = parts.iter().map(|part| match (&part.observed, &part.expected.value) {
+            (Observation::Number(observed), Observation::Number(expected)) => {
+                (observed - expected).abs() / expected.abs().max(1e-9)
+            }
+            _ => 0.0,
+        });
+        effects.chain(self.above_limit).fold(said, f64::max).min(1.5)
+    }
+
+    fn rank(&self, threshold: f64) -> Rank {
+        Rank {
+            severity: self.said_severity().max(severity_of(self.points(threshold, None))),
+            named: self.alarms(),
+            surprise: if self.is_decreed() {
+                self.surprise.max(threshold)
+            } else {
+                self.surprise
+            },
+        }
     }
 }
 
@@ -70,28 +139,40 @@ const MERGE_GAPS: f64 = 12.0;
 /// Within an episode an event that is this many decades less strange than the threshold still belongs to it.
 pub(crate) const HYSTERESIS: f64 = 1.0;
 
+/// An episode lists so many of the patterns that its events were found by.
+const MOST_LISTED: usize = 5;
+
+/// While it is open, an episode is told again at most so often without having become more severe.
+const MOST_MORE: u8 = 5;
+
 impl Episode {
-    pub(crate) fn begin(event: &Strange, threshold: f64, kind: Kind, explanation: Explanation) -> Self {
+    pub(crate) fn begin(event: &Strange<'_>, threshold: f64, kind: Kind, explanation: Explanation) -> Self {
+        let points = event.points(threshold, Some(&explanation));
         let mut episode = Episode {
             onset: event.time,
             last: event.time,
             peak: event.time,
+            rank: event.rank(threshold),
             // By decree: a limit that a person set is as surprising as the threshold at least.
             surprise: event.surprise.max(threshold),
             threshold,
             events: 1,
             kind,
-            severity: Severity::Low,
+            severity: event.said_severity().max(severity_of(points)),
+            points,
             fingerprint: event.fingerprint,
             explanation,
-            level: event.level,
+            told: Severity::Low,
+            more: 0,
+            above_limit: event.above_limit.is_some(),
         };
-        episode.severity = episode.judge().max(event.least_severity());
+        episode.told = episode.severity;
+        episode.list(event);
         episode
     }
 
     /// A near miss: strange, and below the threshold.
-    pub(crate) fn begin_near(event: &Strange, threshold: f64, kind: Kind, explanation: Explanation) -> Self {
+    pub(crate) fn begin_near(event: &Strange<'_>, threshold: f64, kind: Kind, explanation: Explanation) -> Self {
         Episode {
             surprise: event.surprise,
             ..Episode::begin(event, threshold, kind, explanation)
@@ -101,41 +182,97 @@ impl Episode {
     /// Adds an event to a near miss, which is told as it was when it came nearest: the threshold moves, too.
     pub(crate) fn add_near(
         &mut self,
-        event: &Strange,
+        event: &Strange<'_>,
         threshold: f64,
         explain: impl FnOnce(f64) -> (Kind, Explanation),
     ) {
         self.last = self.last.max(event.time);
         self.events += 1;
+        self.list(event);
         if event.surprise - threshold > self.surprise - self.threshold {
             self.surprise = event.surprise;
             self.threshold = threshold;
-            self.peak = event.time;
-            self.level = self.level.max(event.level);
-            (self.kind, self.explanation) = explain(event.surprise);
+            self.explain_by(event, explain);
         }
-        self.severity = self.severity.max(self.judge()).max(event.least_severity());
+        self.severity = self.severity.max(self.judge()).max(event.said_severity());
     }
 
-    /// Adds an event. The explanation is made only when the event is the strangest so far, or the farthest above a
-    /// hard limit: what a person set must not go unsaid because something else came first.
-    pub(crate) fn add(&mut self, event: &Strange, explain: impl FnOnce(f64) -> (Kind, Explanation)) {
+    /// Adds an event, and says whether there is something to tell at once: the episode matters more than was told so
+    /// far, or what a person set has come up in it for the first time. What matters less than what explains the episode
+    /// is only listed.
+    ///
+    /// The explanation is made only when the event matters most so far, or is the farthest above a hard limit: what a
+    /// person set must not go unsaid because something else came first.
+    pub(crate) fn add(&mut self, event: &Strange<'_>, explain: impl FnOnce(f64) -> (Kind, Explanation)) -> bool {
         self.last = self.last.max(event.time);
         self.events += 1;
-        let stranger = event.surprise > self.surprise;
-        let farther = event
-            .above_limit
-            .is_some_and(|excess| self.kind != Kind::Rule || excess > self.excess());
-        let graver = event
-            .alarming()
-            .is_some_and(|severity| !self.is_of_decree() || self.kind == Kind::Pattern && severity > self.named());
-        if stranger || farther || graver {
-            self.surprise = self.surprise.max(event.surprise);
-            self.peak = event.time;
-            self.level = self.level.max(event.level);
-            (self.kind, self.explanation) = explain(self.surprise);
+        let before = self.surprise;
+        self.surprise = before.max(event.surprise);
+        let rank = event.rank(self.threshold);
+        let is_as_grave = rank.severity >= self.rank.severity;
+        let farther = event.above_limit.is_some_and(|excess| match self.kind {
+            Kind::Pattern => is_as_grave,
+            Kind::Rule => excess > self.excess(),
+            _ => true,
+        });
+        let new_limit = event.above_limit.is_some() && !self.above_limit;
+        self.above_limit |= new_limit;
+        let new_pattern = self.list(event);
+        let explains = farther || rank > self.rank || new_pattern && is_as_grave;
+        if explains {
+            self.explain_by(event, explain);
+        } else {
+            // The parts still add up to the greatest surprise.
+            if self.surprise > before {
+                let parts = &mut self.explanation.contributions;
+                parts
+                    .iter_mut()
+                    .for_each(|part| part.surprise *= self.surprise / before);
+            }
+            self.points = more_of(self.points, event.points(self.threshold, None));
         }
-        self.severity = self.severity.max(self.judge()).max(event.least_severity());
+        if rank > self.rank {
+            self.rank = rank;
+        }
+        self.severity = self.severity.max(self.judge()).max(event.said_severity());
+        self.tells(explains && (new_pattern || new_limit))
+    }
+
+    /// Takes the event for the one that explains the episode.
+    fn explain_by(&mut self, event: &Strange<'_>, explain: impl FnOnce(f64) -> (Kind, Explanation)) {
+        self.peak = event.time;
+        let listed = std::mem::take(&mut self.explanation.patterns);
+        (self.kind, self.explanation) = explain(self.surprise);
+        self.explanation.patterns = listed;
+        self.points = more_of(self.points, event.points(self.threshold, Some(&self.explanation)));
+    }
+
+    /// Lists the patterns that an event was found by, those that alarm and the gravest first, and counts the event for
+    /// each. Says whether one that alarms is new among them.
+    fn list(&mut self, event: &Strange<'_>) -> bool {
+        let listed = &mut self.explanation.patterns;
+        let mut is_new = false;
+        for pattern in event.patterns() {
+            if let Some(known) = listed.iter_mut().find(|known| known.name == pattern.name) {
+                known.events += 1;
+                continue;
+            }
+            let place = |listed: &NamedPattern| (listed.alarm, listed.severity) >= (pattern.alarm, pattern.severity);
+            let at = listed.partition_point(place);
+            is_new |= pattern.alarm && at < MOST_LISTED;
+            listed.insert(at, pattern);
+            listed.truncate(MOST_LISTED);
+        }
+        is_new
+    }
+
+    /// Whether there is something to tell, which is then taken for told.
+    fn tells(&mut self, is_new: bool) -> bool {
+        let is_worse = self.severity > self.told;
+        let is_more = is_new && !is_worse && self.more < MOST_MORE;
+        self.told = self.severity;
+        self.more += u8::from(is_more);
+        is_worse || is_more
     }
 
     /// When it began.
@@ -177,10 +314,11 @@ impl Episode {
         self.kind == Kind::Silence
     }
 
-    /// It still lasts at this time.
-    pub(crate) fn last(&mut self, time: Timestamp) {
+    /// It still lasts at this time. Says whether that makes it matter more than was told.
+    pub(crate) fn last(&mut self, time: Timestamp) -> bool {
         self.last = self.last.max(time);
         self.severity = self.severity.max(self.judge());
+        self.tells(false)
     }
 
     /// The report of it.
@@ -201,58 +339,17 @@ impl Episode {
             events: self.events,
             peak: self.peak,
             fingerprint: self.fingerprint,
+            row: None,
             explanation: self.explanation.clone(),
         }
     }
 
-    /// How much it matters: how far beyond the threshold it is, how large the effect and how long it lasts.
-    /// Each of the three can only raise it.
+    /// How much it matters by what models and limits found: how far beyond the threshold it is, how large the effect
+    /// and how long it lasts. Each of the three can only raise it.
     fn judge(&self) -> Severity {
-        if self.kind == Kind::Pattern && self.is_decree_only() {
-            // How much it matters is what the pattern says.
-            return Severity::Low;
-        }
-        let beyond = ((self.surprise - self.threshold) / 2.0).clamp(0.0, 2.0);
         let minutes = self.last.seconds_since(self.onset).max(0.0) / 60.0;
         let lasting = (minutes / 30.0).min(1.0);
-        match beyond + self.effect() + lasting {
-            points if points < 1.0 => Severity::Low,
-            points if points < 2.0 => Severity::Medium,
-            points if points < 3.0 => Severity::High,
-            _ => Severity::Critical,
-        }
-    }
-
-    /// From 0 to 1.5: for metrics by how much the value differs from what was expected, for log lines what they
-    /// say of themselves, and for hard limits the greater of both.
-    fn effect(&self) -> f64 {
-        let said = match self.level {
-            Some(Level::Fatal) => 1.5,
-            Some(Level::Error) => 1.0,
-            Some(Level::Warn) => 0.5,
-            Some(_) | None => 0.0,
-        };
-        if self.level.is_some() && !self.is_of_decree() {
-            return said;
-        }
-        // The largest counts, whichever metric it is, so that one more strange metric never makes it matter less.
-        let effects = self
-            .explanation
-            .contributions
-            .iter()
-            .map(|part| match (&part.observed, &part.expected.value) {
-                (Observation::Number(observed), Observation::Number(expected)) => {
-                    (observed - expected).abs() / expected.abs().max(1e-9)
-                }
-                _ => 0.0,
-            });
-        effects.fold(said, f64::max).min(1.5)
-    }
-
-    /// How much the gravest of the patterns matters that explain the episode.
-    fn named(&self) -> Severity {
-        let severities = self.explanation.patterns.iter().map(|pattern| pattern.severity);
-        severities.max().unwrap_or(Severity::Low)
+        severity_of(self.points.map(|points| points + lasting))
     }
 
     /// How far above its limit the number is that explains the episode.
@@ -266,6 +363,20 @@ impl Episode {
             _ => 0.0,
         }
     }
+}
+
+fn severity_of(points: Option<f64>) -> Severity {
+    match points.unwrap_or(0.0) {
+        points if points < 1.0 => Severity::Low,
+        points if points < 2.0 => Severity::Medium,
+        points if points < 3.0 => Severity::High,
+        _ => Severity::Critical,
+    }
+}
+
+/// The greater of two, where there are any.
+fn more_of(points: Option<f64>, other: Option<f64>) -> Option<f64> {
+    points.into_iter().chain(other).reduce(f64::max)
 }
 
 impl Explanation {

@@ -159,17 +159,17 @@ pub fn level_severity(level: Option<Level>) -> u8 {
 }
 
 /// The features of a log line: `message_length`, `error_keywords`, `level_severity`, `response_time` (ms) and
-/// `memory_usage`, the last two 0 where the line does not tell.
+/// `memory_usage`, the last two only where the line tells.
 pub fn of_line(level: Option<Level>, message: &str, fields: &[Value<'_>]) -> BTreeMap<String, f64> {
     [
-        ("message_length", message_length(message) as f64),
-        ("error_keywords", error_keywords(message) as f64),
-        ("level_severity", f64::from(level_severity(level))),
-        ("response_time", response_time(message, fields).unwrap_or(0.0)),
-        ("memory_usage", memory_usage(message, fields).unwrap_or(0.0)),
+        ("message_length", Some(message_length(message) as f64)),
+        ("error_keywords", Some(error_keywords(message) as f64)),
+        ("level_severity", Some(f64::from(level_severity(level)))),
+        ("response_time", response_time(message, fields)),
+        ("memory_usage", memory_usage(message, fields)),
     ]
     .into_iter()
-    .map(|(name, value)| (name.to_owned(), value + 0.0))
+    .filter_map(|(name, value)| Some((name.to_owned(), value? + 0.0)))
     .collect()
 }
 

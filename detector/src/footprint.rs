@@ -29,6 +29,7 @@ const UPSTREAM: (u64, u64) = (17_000, 4_500);
 // Nearly all of it is paths that exist, of which a site remembers up to 4,096.
 const SITE: (u64, u64) = (250_000, 3_000);
 const ANSWER: (u64, u64) = (40, 24);
+const AWAITED: (u64, u64) = (600, 250);
 const SESSION: (u64, u64) = (2_200, 400);
 const EVENT: (u64, u64) = (700, 300);
 const PROFILE: (u64, u64) = (1_400, 400);
@@ -66,6 +67,11 @@ pub fn footprint(config: &Config) -> Vec<Part> {
             SITE,
         ),
         part("open sessions", crate::detector::MOST_SESSIONS as u64, SESSION),
+        part(
+            "kinds of lines that are awaited",
+            crate::log::MOST_AWAITED as u64,
+            AWAITED,
+        ),
         part("answers of people", crate::feedback::MOST_FEEDBACK as u64, ANSWER),
         part("events of sessions", crate::log::ALL_EVENTS as u64, EVENT),
         part("profiles of sessions", crate::log::ALL_PROFILES as u64, PROFILE),

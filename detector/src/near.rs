@@ -38,7 +38,7 @@ impl NearMisses {
         &mut self,
         rules: &Rules,
         course: &Course<'_>,
-        event: &Strange,
+        event: &Strange<'_>,
         out: &mut Vec<Report>,
         explain: impl FnOnce(f64) -> (Kind, Explanation),
     ) {

@@ -247,7 +247,7 @@ pub struct Pattern {
     /// What it means, for the people who read the alarm.
     #[serde(default)]
     pub description: Words,
-    /// How much it matters at least when it is found.
+    /// How much it matters when it is found: exactly, where it alarms, and at least, where it only names.
     #[serde(default = "medium")]
     pub severity: Severity,
     /// Whether what it finds is anomalous, whatever the budget of false alarms is. If not, it names lines.

@@ -95,7 +95,7 @@ pub enum Role {
 pub enum Emit {
     /// A line for every row.
     Rows,
-    /// A line for every onset and every end of an episode.
+    /// A line for every onset of an episode, whenever it becomes worse, and for its end.
     #[default]
     Anomalies,
     /// Both, each anomaly before the row that caused it.
@@ -188,11 +188,14 @@ pub enum Line {
     Note {
         /// In words.
         note: String,
+        /// The row, when the note tells that nothing was learned from the feedback on it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        row: Option<u64>,
         /// The format, when the note tells which one was found.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         format: Option<Format>,
     },
-    /// An episode begins or ends.
+    /// An episode begins, becomes worse or ends.
     Anomaly(Box<Anomaly>),
 }
 
@@ -302,12 +305,22 @@ pub struct Scorer {
     next_row: u64,
     /// The row of the last event, which the lines after it may continue.
     last_event: u64,
+    interval: Interval,
     reports: Vec<Report>,
     /// The time of the last event that the detector had seen when it came here.
     resumed: Option<Timestamp>,
     events: u64,
     /// Of these, those that are older than that.
     old: u64,
+}
+
+/// Says that an answer came to nothing, and why.
+fn unused(row: u64, why: &str) -> Line {
+    Line::Note {
+        note: format!("nothing is learned from the feedback on row {row}: {why}"),
+        row: Some(row),
+        format: None,
+    }
 }
 
 impl Scorer {
@@ -323,6 +336,7 @@ impl Scorer {
             answers: Vec::new(),
             next_row: 0,
             last_event: 0,
+            interval: Interval::default(),
             reports: Vec::new(),
             events: 0,
             old: 0,
@@ -352,6 +366,7 @@ impl Scorer {
         self.role = input.role;
         self.emit = input.emit;
         self.line = input.line_by_line.then(Box::default);
+        self.interval = input.interval_seconds;
         self.answers = input.answers;
         order::sort_by_key(&mut self.answers, |answer| !answer.row);
         self.detector.set_scoring(matches!(input.role, Role::Score));
@@ -418,6 +433,7 @@ impl Scorer {
                         "rows without a time are taken to be {} s apart; --interval sets another time",
                         reader.interval_seconds()
                     ),
+                    row: None,
                     format: None,
                 },
             );
@@ -438,7 +454,19 @@ impl Scorer {
             )
         });
         for note in old.into_iter().chain(self.detector.unused()) {
-            write(out, &Line::Note { note, format: None });
+            write(
+                out,
+                &Line::Note {
+                    note,
+                    row: None,
+                    format: None,
+                },
+            );
+        }
+        let rows = self.next_row;
+        let why = format!("there are only {rows} rows, counted from 0 over all inputs");
+        for answer in self.answers.drain(..).rev().filter(|answer| answer.row >= rows) {
+            write(out, &unused(answer.row, &why));
         }
     }
 
@@ -462,84 +490,102 @@ impl Scorer {
 
     fn row(&mut self, row: Row<'_>, out: &mut Vec<u8>) {
         if let Row::Found(format, note) = row {
-            let format = Some(format);
-            write(out, &Line::Note { note, format });
+            let (row, format) = (None, Some(format));
+            write(out, &Line::Note { note, row, format });
             return;
         }
         let number = self.next_row;
-        let mut continues = None;
         let mut line = RowVerdict::blank(number);
-        let mut fingerprint = None;
-        match row {
+        let held = match row {
             Row::Event(event) => {
                 self.events += 1;
                 self.old += u64::from(self.resumed.is_some_and(|resumed| event.time() < resumed));
                 let verdict = self.detector.observe(&event, &mut self.reports);
+                self.last_event = number;
                 self.report(out);
                 line = RowVerdict::new(number, &verdict);
                 if let Some((template, id)) = self.detector.template(&verdict) {
                     line.template = Some(Cow::Borrowed(template));
                     line.template_id = Some(Fingerprint(id));
                 }
-                fingerprint = Some(verdict.fingerprint);
-                self.last_event = number;
+                Held::Event(verdict.fingerprint)
             }
-            Row::Continues => continues = Some(self.last_event),
-            Row::Blank | Row::Found(..) => {}
-            Row::Bad(problem) => write(out, &Line::Problem { problem }),
-        }
+            Row::Continues => Held::Continues(self.last_event),
+            Row::Blank | Row::Found(..) => Held::Nothing("the row is blank"),
+            Row::Bad(problem) => {
+                write(out, &Line::Problem { problem });
+                Held::Nothing("the row could not be read")
+            }
+        };
         if matches!(self.role, Role::WarmUp) {
             return;
         }
-        if let Some(held) = &mut self.line {
-            held.take(&line, continues, fingerprint);
+        if let Some(line_row) = &mut self.line {
+            line_row.take(&line, held);
             return;
         }
         if matches!(self.emit, Emit::Rows | Emit::All) {
-            match continues {
-                Some(continues) => write(out, &Line::Continues { row: number, continues }),
-                None => write(out, &line),
-            }
+            held.write(&line, out);
         }
         drop(line);
-        self.end_row(fingerprint);
+        self.end_row(held, out);
     }
 
     /// A line is over that is a row whatever it held.
     fn end_line(&mut self, out: &mut Vec<u8>) {
         let number = self.next_row;
-        let Some(held) = &mut self.line else { return };
-        held.begun = false;
+        let Some(line) = &mut self.line else { return };
+        line.begun = false;
         if matches!(self.role, Role::WarmUp) {
             return;
         }
-        if held.rows == 0 {
-            held.take(&RowVerdict::blank(number), None, None);
+        if line.rows == 0 {
+            line.take(&RowVerdict::blank(number), Held::default());
         }
-        held.rows = 0;
+        line.rows = 0;
         if matches!(self.emit, Emit::Rows | Emit::All) {
-            out.extend_from_slice(&held.said);
+            out.extend_from_slice(&line.said);
         }
-        let fingerprint = held.fingerprint;
-        self.end_row(fingerprint);
+        let held = line.held;
+        self.end_row(held, out);
     }
 
     /// The row is said: people may have an answer to it.
-    fn end_row(&mut self, fingerprint: Option<Fingerprint>) {
+    fn end_row(&mut self, held: Held, out: &mut Vec<u8>) {
         let number = self.next_row;
         self.next_row += 1;
         while let Some(answer) = self.answers.pop_if(|answer| answer.row <= number) {
-            if let (Some(fingerprint), true) = (fingerprint, answer.row == number) {
-                self.detector.feedback(fingerprint, answer.label);
+            if answer.row != number {
+                continue;
+            }
+            match held {
+                Held::Event(fingerprint) => self.detector.feedback(fingerprint, answer.label),
+                Held::Nothing(why) => write(out, &unused(number, why)),
+                Held::Continues(first) => {
+                    let why = format!("the row continues row {first}, which is the one to answer");
+                    write(out, &unused(number, &why));
+                }
             }
         }
     }
 
+    /// The row of a time that was assumed, which is one in the first year of all: rows are one interval apart then.
+    fn row_at(&self, time: Timestamp) -> Option<u64> {
+        let now = self.detector.now()?;
+        let is_assumed = |time: Timestamp| (0..FIRST_YEAR).contains(&time.nanos());
+        if !is_assumed(now) || !is_assumed(time) {
+            return None;
+        }
+        let rows = libm::round(now.seconds_since(time) / self.interval.seconds());
+        self.last_event.checked_sub(rows as u64)
+    }
+
     fn report(&mut self, out: &mut Vec<u8>) {
-        for report in self.reports.drain(..) {
+        for report in std::mem::take(&mut self.reports) {
             match report {
-                Report::Anomaly(anomaly) => {
+                Report::Anomaly(mut anomaly) => {
                     if matches!(self.emit, Emit::Anomalies | Emit::All) {
+                        anomaly.row = self.row_at(anomaly.timestamp);
                         write(out, &anomaly);
                     }
                 }
@@ -569,6 +615,37 @@ impl Scorer {
     }
 }
 
+/// What a row held.
+#[derive(Debug, Clone, Copy)]
+enum Held {
+    Event(Fingerprint),
+    /// More of the event of this row.
+    Continues(u64),
+    /// No event, and why.
+    Nothing(&'static str),
+}
+
+impl Default for Held {
+    fn default() -> Self {
+        Held::Nothing("the row is blank")
+    }
+}
+
+impl Held {
+    fn write(self, row: &RowVerdict<'_>, out: &mut Vec<u8>) {
+        match self {
+            Held::Continues(continues) => write(
+                out,
+                &Line::Continues {
+                    row: row.row,
+                    continues,
+                },
+            ),
+            Held::Event(_) | Held::Nothing(_) => write(out, row),
+        }
+    }
+}
+
 /// What is said of a line, of what it held the strangest.
 #[derive(Debug, Default)]
 struct LineRow {
@@ -577,33 +654,27 @@ struct LineRow {
     rows: u32,
     anomaly: bool,
     surprise: f64,
-    fingerprint: Option<Fingerprint>,
+    held: Held,
     /// As it is written.
     said: Vec<u8>,
 }
 
 impl LineRow {
-    fn take(&mut self, row: &RowVerdict<'_>, continues: Option<u64>, fingerprint: Option<Fingerprint>) {
+    fn take(&mut self, row: &RowVerdict<'_>, held: Held) {
         self.rows += 1;
         if self.rows > 1 && (row.anomaly, row.surprise) <= (self.anomaly, self.surprise) {
             return;
         }
         self.anomaly = row.anomaly;
         self.surprise = row.surprise;
-        self.fingerprint = fingerprint;
+        self.held = held;
         self.said.clear();
-        match continues {
-            Some(continues) => write(
-                &mut self.said,
-                &Line::Continues {
-                    row: row.row,
-                    continues,
-                },
-            ),
-            None => write(&mut self.said, row),
-        }
+        held.write(row, &mut self.said);
     }
 }
+
+/// In nanoseconds. No event is known to be of that year.
+const FIRST_YEAR: i64 = 31_536_000_000_000_000;
 
 fn write<T: Serialize>(out: &mut Vec<u8>, line: &T) {
     json(out, line);

@@ -106,6 +106,8 @@ pub(crate) struct Pulse {
     /// The mean square of the gaps.
     square: f64,
     gaps: f64,
+    /// The time in which it has had events, in seconds of event time: a pause counts as a minute at most.
+    lived: f64,
     /// The last event and the mean time between events, in event time.
     last_time: Option<Timestamp>,
     every: f64,
@@ -128,6 +130,7 @@ impl Pulse {
             mean: 0.0,
             square: 0.0,
             gaps: 0.0,
+            lived: 0.0,
             last_time: None,
             every: 0.0,
             tail: Tail::new(4.0, PRIOR_EVENTS),
@@ -139,6 +142,7 @@ impl Pulse {
     pub(crate) fn event(&mut self, time: Timestamp) {
         let seconds = self.last_time.map_or(0.0, |last| time.seconds_since(last));
         if seconds > 0.0 {
+            self.lived += seconds.at_most(LONGEST_PAUSE);
             let rate = if self.every == 0.0 { 1.0 } else { 1.0 / GAPS };
             // A pause of a whole day does not make a series rare.
             self.every += rate * (seconds.at_most(86_400.0) - self.every);
@@ -147,6 +151,16 @@ impl Pulse {
         if !late || self.last_time.is_none() {
             self.last_time = Some(time);
         }
+    }
+
+    /// The time in which it has had events so far, in seconds.
+    pub(crate) fn lived(&self) -> f64 {
+        self.lived
+    }
+
+    /// Whether there were enough events to tell, and they come at least as evenly as they would at random.
+    pub(crate) fn is_regular(&self) -> bool {
+        self.gaps >= FIRST_GAPS && self.square <= (1.0 + MOST_OF_RANDOM) * self.mean * self.mean
     }
 
     /// The usual event time between events, in seconds.

@@ -118,7 +118,7 @@ impl schemars::JsonSchema for Fingerprint {
     }
 }
 
-/// An episode of strange behaviour: reported once when it begins and once when it ends.
+/// An episode of strange behaviour: reported when it begins, whenever it becomes worse, and when it ends.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 pub struct Anomaly {
@@ -138,17 +138,21 @@ pub struct Anomaly {
     pub surprise: f64,
     /// The surprise that an event had to reach, from the budget of false alarms.
     pub threshold: f64,
-    /// Whether this is the alarm, the end of the episode, or what was only nearly one.
+    /// Whether this is the alarm, news of the open episode, its end, or what was only nearly one.
     pub phase: Phase,
     /// How long the episode has lasted, from the onset to its last anomalous event, in seconds.
     pub seconds: f64,
     /// How many anomalous events the episode holds so far.
     pub events: u64,
-    /// When it was strangest.
+    /// When the event came that explains it: the one that matters most.
     pub peak: Timestamp,
     /// The identity of what is anomalous; feedback refers to it.
     pub fingerprint: Fingerprint,
-    /// Why, as of the strangest event.
+    /// The row of the onset, counted from 0 over all scored inputs, where rows have no time: `timestamp` is only what
+    /// was assumed then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<u64>,
+    /// Why, as of the event that matters most.
     pub explanation: Explanation,
 }
 
@@ -159,6 +163,9 @@ pub struct Anomaly {
 pub enum Phase {
     /// The alarm: the episode begins.
     Onset,
+    /// The episode goes on, and matters more than was told so far, or a pattern that alarms and matters as much as anything
+    /// before, or a hard limit, has come up in it for the first time. It is told as of the event that made it so.
+    Worse,
     /// The episode is over.
     End,
     /// The input ended while the episode was open.
@@ -193,6 +200,8 @@ pub enum Kind {
     NewTemplate,
     /// A kind of log line comes far more often than usual.
     LogBurst,
+    /// A kind of log line that came regularly has stopped, while the log goes on.
+    LogMissing,
     /// A subject that reported regularly has fallen silent.
     Silence,
     /// A metric or a number of a log line is beyond a hard limit of the configuration.
@@ -259,7 +268,11 @@ pub struct Explanation {
     /// For log lines, the template of the line with `<*>` for what varies.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
-    /// The patterns that the event was found by, those that alarm first: what it is, in words.
+    /// For patterns that alarm, the line that the event was found with: its first 200 bytes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<String>,
+    /// The patterns that the events of the episode were found by, those that alarm first, then the gravest: what it is,
+    /// in words. At most five.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub patterns: Vec<NamedPattern>,
     /// Numbers that people know: for metrics the features of the strongest one over its last 16 values, each as
@@ -279,6 +292,12 @@ pub struct NamedPattern {
     pub description: String,
     /// How much it matters.
     pub severity: Severity,
+    /// Whether it alarms; one that does not only says what a line is.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub alarm: bool,
+    /// In how many events of the episode it was found.
+    #[serde(default)]
+    pub events: u64,
     /// The session, or what the lines have in common, where they are told apart by it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub about: Option<String>,

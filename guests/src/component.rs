@@ -21,15 +21,28 @@ pub(crate) fn encode(module: &Path, component: &Path) -> Result<PathBuf, Error> 
         .module(&core)
         .and_then(ComponentEncoder::encode)
         .map_err(|error| refuse(format!("{error:#}")))?;
-    let imports = imports(&bytes).map_err(|error| refuse(error.to_string()))?;
+    write_without_imports(&bytes, component)
+}
+
+/// Leaves a core module as it is, once it is sure that it has no imports.
+pub(crate) fn close(core: &Path, module: &Path) -> Result<PathBuf, Error> {
+    let bytes = fs::read(core).map_err(|source| io_error("read", core, source))?;
+    write_without_imports(&bytes, module)
+}
+
+fn write_without_imports(bytes: &[u8], to: &Path) -> Result<PathBuf, Error> {
+    let imports = imports(bytes).map_err(|error| Error::Component {
+        module: to.to_path_buf(),
+        reason: error.to_string(),
+    })?;
     if !imports.is_empty() {
         return Err(Error::Imports {
-            module: component.to_path_buf(),
+            module: to.to_path_buf(),
             imports,
         });
     }
-    fs::write(component, &bytes).map_err(|source| io_error("write", component, source))?;
-    Ok(component.to_path_buf())
+    fs::write(to, bytes).map_err(|source| io_error("write", to, source))?;
+    Ok(to.to_path_buf())
 }
 
 /// Everything that a component, or a module inside it, asks for.

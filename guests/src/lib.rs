@@ -15,8 +15,10 @@ use std::process::Command;
 /// A plugin and what it takes to build it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Plugin {
-    /// The folder below `plugins/`; the package is called `watchpost-<name>`.
+    /// The package is called `watchpost-<name>`.
     pub name: &'static str,
+    /// Where the package is in the workspace.
+    pub folder: &'static str,
     /// The target that it is compiled for.
     pub target: &'static str,
     /// What its host allows beyond plain wasm, as the compiler's `target-feature`.
@@ -34,11 +36,14 @@ pub enum Abi {
     ProxyWasm,
     /// A WASI command (preview 1): a core module with `_start` that imports `wasi_snapshot_preview1` and nothing else.
     Command,
+    /// A core module that imports nothing.
+    Module,
 }
 
 /// The engine that the host carries inside.
 pub const ENGINE: Plugin = Plugin {
     name: "engine",
+    folder: "plugins/engine",
     target: "wasm32-unknown-unknown",
     features: "+simd128",
     abi: Abi::Component,
@@ -47,6 +52,7 @@ pub const ENGINE: Plugin = Plugin {
 /// The module for Envoy.
 pub const ENVOY: Plugin = Plugin {
     name: "envoy",
+    folder: "plugins/envoy",
     target: "wasm32-unknown-unknown",
     features: "+simd128",
     abi: Abi::ProxyWasm,
@@ -55,12 +61,22 @@ pub const ENVOY: Plugin = Plugin {
 /// The WASI command. Every runtime for commands has SIMD.
 pub const CLI: Plugin = Plugin {
     name: "cli",
+    folder: "plugins/cli",
     target: "wasm32-wasip1",
     features: "+simd128",
     abi: Abi::Command,
 };
 
-/// Every plugin.
+/// Parts of the detector alone, which are measured and never shipped: built as the engine is.
+pub const KERNELS: Plugin = Plugin {
+    name: "kernels",
+    folder: "tests/guests/kernels",
+    target: ENGINE.target,
+    features: ENGINE.features,
+    abi: Abi::Module,
+};
+
+/// Every plugin that is shipped.
 pub const PLUGINS: [Plugin; 3] = [ENGINE, ENVOY, CLI];
 
 /// What a build leaves.
@@ -148,7 +164,7 @@ pub fn build(plugin: &Plugin, out_dir: &Path) -> Result<Artefacts, Error> {
     let built = target_dir.join(plugin.target).join("guest").join(match plugin.abi {
         // A program is called as it is, and a library as it is named in Rust.
         Abi::Command => format!("watchpost-{}.wasm", plugin.name),
-        Abi::Component | Abi::ProxyWasm => format!("watchpost_{}.wasm", plugin.name.replace('-', "_")),
+        Abi::Component | Abi::ProxyWasm | Abi::Module => format!("watchpost_{}.wasm", plugin.name.replace('-', "_")),
     });
     let core = out_dir.join(format!("watchpost-{}.core.wasm", plugin.name));
     fs::copy(&built, &core).map_err(|source| io_error("copy", &built, source))?;
@@ -157,6 +173,7 @@ pub fn build(plugin: &Plugin, out_dir: &Path) -> Result<Artefacts, Error> {
         Abi::Component => component::encode(&core, &module)?,
         Abi::ProxyWasm => proxy_wasm::trim(&core, &module)?,
         Abi::Command => command::check(&core, &module)?,
+        Abi::Module => component::close(&core, &module)?,
     };
     Ok(Artefacts { core, module })
 }
@@ -174,7 +191,7 @@ pub fn inputs(plugin: &Plugin) -> Vec<PathBuf> {
     ]
     .iter()
     .map(|path| root.join(path))
-    .chain([root.join("plugins").join(plugin.name)])
+    .chain([root.join(plugin.folder)])
     .collect()
 }
 

@@ -88,15 +88,17 @@ fn an_episode_is_found_and_told_in_every_form() {
 
     let lines = run(&["score", "--quiet", "--output", "ndjson", &path]);
     assert_eq!(stderr(&lines), "");
-    for line in stdout(&lines).lines() {
+    let printed = stdout(&lines);
+    let mut onsets = 0;
+    for line in printed.lines() {
         let anomaly: watchpost_detector::Anomaly = serde_json::from_str(line).unwrap();
-        assert_eq!(anomaly.phase, watchpost_detector::Phase::Onset);
+        match anomaly.phase {
+            watchpost_detector::Phase::Onset => onsets += 1,
+            phase => assert_eq!(phase, watchpost_detector::Phase::Worse),
+        }
     }
     let report: serde_json::Value = serde_json::from_slice(&run(&["score", "--output", "json", &path]).stdout).unwrap();
-    assert_eq!(
-        report["episodes"].as_array().unwrap().len(),
-        stdout(&lines).lines().count()
-    );
+    assert_eq!(report["episodes"].as_array().unwrap().len(), onsets);
     assert_eq!(report["status"]["events"], 2880);
 
     let rows = run(&["score", "--scores", &path]);
@@ -689,6 +691,40 @@ fn the_memory_of_a_configuration_is_told_and_so_is_what_it_cost() {
     );
 }
 
+/// The outage in the episode of a chatty rule.
+#[test]
+fn a_stream_tells_at_once_what_becomes_worse_and_a_table_what_matters_most() {
+    let case = concat!(env!("CARGO_MANIFEST_DIR"), "/../tests/cases/patterns-in-one-episode");
+    let [config, input] = ["config.json", "input.ndjson"].map(|file| format!("{case}/{file}"));
+    let stream = run(&["score", "--quiet", "--config", &config, "--output", "ndjson", &input]);
+    let told: Vec<(String, String)> = stdout(&stream)
+        .lines()
+        .map(|line| {
+            let anomaly: serde_json::Value = serde_json::from_str(line).unwrap();
+            let text = |value: &serde_json::Value| value.as_str().unwrap().to_owned();
+            (
+                format!("{} {}", text(&anomaly["phase"]), text(&anomaly["severity"])),
+                text(&anomaly["explanation"]["contributions"][0]["of"]),
+            )
+        })
+        .collect();
+    let told: Vec<(&str, &str)> = told.iter().map(|(what, of)| (&**what, &**of)).collect();
+    assert_eq!(
+        told,
+        [
+            ("onset low", "cache-miss"),
+            ("worse high", "payment-gateway-down"),
+            ("worse critical", "level"),
+        ]
+    );
+    let table = run(&["score", "--config", &config, &input]);
+    let page = stdout(&table);
+    assert!(page.contains("critical  severe log line in service=cart"), "{page}");
+    assert!(page.contains("payment-gateway-down (6 events): "), "{page}");
+    assert!(page.contains("cache-miss (60 events)"), "{page}");
+    assert!(stderr(&table).contains("1 alarm in"), "{}", stderr(&table));
+}
+
 #[test]
 fn feedback_that_is_wrong_is_named_by_line() {
     let (folder, path) = folder();
@@ -723,7 +759,7 @@ fn the_demonstration_ends_with_what_it_measured() {
         [
             "found",
             "false_alarms",
-            "lead_time",
+            "lead_time_seconds",
             "events_per_second",
             "guest_memory",
             "sha256"

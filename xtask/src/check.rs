@@ -3,7 +3,7 @@
 use std::process::Command;
 
 use anyhow::Result;
-use watchpost_guests::PLUGINS;
+use watchpost_guests::{KERNELS, PLUGINS};
 
 use crate::process;
 use crate::test::NATIVE;
@@ -12,7 +12,14 @@ use crate::test::NATIVE;
 const CARGO_DENY: &str = "0.20.2";
 
 /// What builds things, and is looked at apart from what it builds, for the reason that [`NATIVE`] tells.
-const BUILDERS: [&str; 4] = ["--package", "watchpost-guests", "--package", "xtask"];
+const BUILDERS: [&str; 6] = [
+    "--package",
+    "watchpost-guests",
+    "--package",
+    "watchpost-peers",
+    "--package",
+    "xtask",
+];
 
 /// Runs every check.
 pub(crate) fn run() -> Result<()> {
@@ -27,6 +34,8 @@ pub(crate) fn run() -> Result<()> {
     for package in ["watchpost-empty-filter", "watchpost-hostcalls"] {
         lint(&["--target", watchpost_guests::ENVOY.target, "--package", package], &[])?;
     }
+    let kernels = ["--target", KERNELS.target, "--package", "watchpost-kernels"];
+    lint(&kernels, &[])?;
     dependencies()
 }
 

@@ -44,6 +44,14 @@ enum Task {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         further: Vec<String>,
     },
+    /// Measures a part of the detector alone, natively and in wasm, in the form in which other programs that do the same
+    /// are measured: JSON on standard output.
+    BenchPeers {
+        /// The part: `logs` for templates of lines.
+        part: String,
+        /// What it reads.
+        file: PathBuf,
+    },
     /// Measures what watchpost costs a real Envoy, beside other filters: tables on standard error, JSON on standard output.
     BenchEnvoy(bench::envoy::Options),
     /// Fuzzes everything that reads bytes from outside, where there is a nightly compiler.
@@ -92,6 +100,7 @@ fn main() -> Result<()> {
         Task::Wasm => wasm::build(),
         Task::Bless => test::bless(),
         Task::Bench { further } => bench::run(&further),
+        Task::BenchPeers { part, file } => bench::peers(&part, &file),
         Task::BenchEnvoy(options) => bench::envoy::run(&options),
         Task::Fuzz { targets, seconds } => fuzz::run(&targets, seconds),
         Task::Release => release::run(),

@@ -22,6 +22,8 @@ pub(crate) const NATIVE: [&str; 11] = [
     "--exclude",
     "watchpost-guests",
     "--exclude",
+    "watchpost-peers",
+    "--exclude",
     "xtask",
 ];
 

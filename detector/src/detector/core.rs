@@ -55,8 +55,10 @@ impl Core {
                 continue;
             };
             if pulse.silent {
-                if let Some(episode) = episode.as_mut().filter(|episode| episode.is_silence()) {
-                    episode.last(now);
+                if let Some(episode) = episode.as_mut().filter(|episode| episode.is_silence())
+                    && episode.last(now)
+                {
+                    rules.report(episode, Phase::Worse, labels, out);
                 }
                 continue;
             }
@@ -72,6 +74,7 @@ impl Core {
                 level: None,
                 above_limit: None,
                 pattern: None,
+                named: &Vec::new,
             };
             if surprise < rules.threshold {
                 if episode.is_none() {

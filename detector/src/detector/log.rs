@@ -91,6 +91,7 @@ impl Detector {
         let template = found.map_or(0, |found| self.core.templates.id(found.index));
         for (younger, older) in self.core.templates.take_absorbed() {
             self.core.sessions.merge(younger, older);
+            self.core.awaited.forget_template(younger);
         }
         // The same template in another service's log is another matter.
         let fingerprint = Fingerprint(key ^ template);
@@ -137,6 +138,9 @@ impl Detector {
         let new = found.is_none_or(|found| found.new);
         if rules.learns() {
             stats.count(new, record.time);
+            if stats.is_old() {
+                (core.awaited).came(fingerprint.0, key, template, record.time, pulse.lived());
+            }
         }
         let text = found.map(|found| core.templates.text(found.index));
         if rules.learns()
@@ -164,6 +168,7 @@ impl Detector {
             level: Some(level),
             above_limit: limit::farthest(&hits),
             pattern: Mark::of(&found_by),
+            named: &|| patterns.named(&found_by),
         };
         let vectors = &core.vectors;
         let features = || feature::of_line(Some(level), record.message, record.fields);
@@ -177,7 +182,6 @@ impl Detector {
             if !event.is_decreed() {
                 let (kind, mut explanation) = stream.explain(record.level, stats, text, vectors, &assessment, total);
                 explanation.features = features();
-                explanation.patterns = patterns.named(&found_by);
                 return (kind, explanation);
             }
             let beyond = (surprise - rules.threshold).at_least(0.0);
@@ -189,7 +193,6 @@ impl Detector {
             if hits.is_empty() {
                 return patterns.explain(&found_by, record.message, total, models);
             }
-            models.patterns = patterns.named(&found_by);
             limit::explain(&hits, total, surprise < rules.threshold, Some(models))
         });
         if let Some(weight) = step.weight {

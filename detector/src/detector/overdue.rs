@@ -38,6 +38,7 @@ impl Detector {
                 level: None,
                 above_limit: None,
                 pattern: Mark::of(&found),
+                named: &|| patterns.named(&found),
             };
             if !event.is_decreed() {
                 continue;

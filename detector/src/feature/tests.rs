@@ -72,7 +72,7 @@ proptest! {
     fn lines_have_finite_features(message in "\\PC{0,120}", name in "[a-zA-Z_.]{0,20}", value in -1e308..1e308_f64) {
         for fields in [vec![], vec![field("mem_gb", value), field("latency_h", value), field(&name, value)]] {
             let features = of_line(None, &message, &fields);
-            prop_assert_eq!(features.len(), 5);
+            prop_assert!((3..=5).contains(&features.len()), "{features:?}");
             prop_assert!(features.values().all(|value| value.is_finite()), "{features:?}");
             prop_assert_eq!(features["message_length"], message.chars().count() as f64);
         }
@@ -112,12 +112,11 @@ fn nothing_has_no_features() {
 
 /// The example of the documentation.
 #[test]
-fn a_line_has_five_features() {
+fn a_line_has_the_features_that_it_tells() {
     let features = of_line(Some(Level::Error), "Database connection timeout after 30s", &[]);
     let expected = [
         ("error_keywords", 2.0),
         ("level_severity", 4.0),
-        ("memory_usage", 0.0),
         ("message_length", 37.0),
         ("response_time", 30_000.0),
     ];

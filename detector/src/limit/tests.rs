@@ -185,10 +185,13 @@ fn consecutive_hits_are_one_episode_that_the_farthest_explains_and_that_is_never
     for _ in 0..20 {
         watch.row(None, &[("cpu_usage_percent", 60.0)]);
     }
-    let [onset, end] = watch.anomalies()[..] else {
+    // After half an hour it matters more.
+    let [onset, worse, end] = watch.anomalies()[..] else {
         panic!("{:#?}", watch.anomalies())
     };
-    assert_eq!((onset.phase, end.phase), (Phase::Onset, Phase::End));
+    let phases = [onset, worse, end].map(|anomaly| anomaly.phase);
+    assert_eq!(phases, [Phase::Onset, Phase::Worse, Phase::End]);
+    assert!(worse.severity > onset.severity);
     assert_eq!((end.kind, end.peak), (Kind::Rule, Timestamp::from_seconds(301 * 60)));
     assert!(end.events >= 600 && end.severity >= onset.severity);
 }
@@ -231,10 +234,14 @@ fn a_strange_row_above_its_limit_is_one_alarm_with_the_limit_first() {
         (r#"{"rules": {"__default__": {"latency_ms": 500, "queue": 5}}}"#, true),
     ] {
         let mut both = spike(config, above);
-        let [alarm] = both.anomalies()[..] else {
-            panic!("one alarm: {:#?}", both.anomalies())
+        let told = both.anomalies();
+        let [alarm, worse @ ..] = &told[..] else {
+            panic!("an alarm")
         };
-        assert_eq!(alarm.kind, Kind::Rule);
+        assert_eq!((alarm.kind, alarm.phase), (Kind::Rule, Phase::Onset));
+        // Slightly above one limit, then strange and far above the other.
+        assert_eq!(worse.len(), usize::from(above), "{worse:#?}");
+        assert!(worse.iter().all(|anomaly| anomaly.phase == Phase::Worse));
         both.detector.close(&mut both.reports);
         let open = *both.anomalies().last().unwrap();
         assert_eq!(open.kind, Kind::Rule);
@@ -271,10 +278,12 @@ fn a_limit_that_is_reached_in_an_open_episode_is_said() {
     watch.row(None, &[("latency_ms", 900.0), ("queue", 3.0)]);
     watch.row(None, &[("latency_ms", 23.0), ("queue", 6.0)]);
     watch.detector.close(&mut watch.reports);
-    let [onset, open] = watch.anomalies()[..] else {
+    let [onset, worse, open] = watch.anomalies()[..] else {
         panic!("{:#?}", watch.anomalies())
     };
-    assert_eq!((onset.kind, open.kind), (Kind::Spike, Kind::Rule));
+    let kinds = [onset, worse, open].map(|anomaly| anomaly.kind);
+    assert_eq!(kinds, [Kind::Spike, Kind::Rule, Kind::Rule]);
+    assert_eq!(worse.phase, Phase::Worse, "it is told at once");
     assert_eq!(onset.surprise, open.surprise);
     assert!((parts(open) - open.surprise).abs() < 1e-9, "{open:#?}");
 }
@@ -301,9 +310,10 @@ fn a_line_above_its_limit_says_so_with_its_features() {
     );
     watch.line("cart", Level::Fatal, "Database corrupt", &[("response_time", 1600.0)]);
     watch.detector.close(&mut watch.reports);
-    let [_, strange, both, _] = watch.anomalies()[..] else {
+    let [_, worse, strange, both, _] = watch.anomalies()[..] else {
         panic!("{:#?}", watch.anomalies())
     };
+    assert_eq!((worse.kind, worse.phase), (Kind::Rule, Phase::Worse));
     assert_eq!(
         (strange.kind, strange.anomaly_type),
         (Kind::LogSeverity, AnomalyType::Error)

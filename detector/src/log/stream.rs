@@ -88,6 +88,11 @@ impl TemplateStats {
         self.again == 0
     }
 
+    /// Whether lines like it are no news any more.
+    pub(crate) fn is_old(&self) -> bool {
+        self.again >= OLD
+    }
+
     fn word_level(&self) -> Option<Level> {
         self.word.as_ref().map(|(level, _)| *level)
     }

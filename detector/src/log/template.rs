@@ -4,6 +4,8 @@
 //! groups messages of one length and first words and joins the most similar. Where we differ:
 //! - The tokens are finer ([`token`](super::token)): messages of one template agree in everything between their
 //!   tokens, not only in length.
+//! - A message that differs from an earlier one in nothing but the digits of its values ([`Shape`](super::token::Shape))
+//!   is found without being read: most are.
 //! - A message equal to a template after masking is found by one hash look-up, and one that only fills the open
 //!   positions of a template by one look-up for each *set* of open positions that templates of this skeleton have
 //!   (tuple space search, Srinivasan, Suri, Varghese, SIGCOMM 1999). There is no tree to walk.
@@ -14,43 +16,39 @@
 
 mod index;
 mod list;
+mod sight;
 mod similarity;
 #[cfg(test)]
 mod tests;
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::parameter::Parameter;
-use super::token::{self, MASKED, MAX_TOKENS, Skeleton, Span, Tokens, WILDCARD};
-use index::{Index, Recency};
+use super::token::{self, MASKED, MAX_TOKENS, Shape, Skeleton, Span, Tokens, WILDCARD};
+use index::Index;
+use sight::Sights;
 use similarity::Join;
 
 /// The templates of the messages seen, at most a fixed number; the least recently seen gives way.
-#[derive(Debug, Default, Serialize, Deserialize)]
+#[derive(Debug, Default, Deserialize)]
 #[serde(try_from = "State")]
 pub(crate) struct Templates {
     max: u32,
     /// How many templates were ever made.
     born: u64,
     slots: Vec<Option<Template>>,
-    /// How many messages the template of each slot has had, and its identity: what every message needs is kept apart
-    /// from what few do.
-    counts: Vec<u64>,
-    #[serde(skip)]
-    ids: Vec<u64>,
     /// Slots given up when templates became equal; the last is used first.
     free: Vec<u32>,
-    /// The key of every template, in the order in which they were last seen.
-    recency: Recency,
+    /// What every message needs is kept apart from what few do.
+    sights: Sights,
     /// Identities that are no longer in use, each with the older one that took its place, since they were last asked for.
-    #[serde(skip)]
     absorbed: Vec<(u64, u64)>,
-    #[serde(skip)]
     index: Index,
-    #[serde(skip)]
+    shape: Shape,
     scratch: Tokens,
 }
 
@@ -77,7 +75,7 @@ pub(crate) struct Match {
 }
 
 /// One template.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Debug, serde::Serialize, Deserialize)]
 struct Template {
     /// The hash of the text that it was made with.
     id: u64,
@@ -120,40 +118,42 @@ impl Templates {
 
     /// Finds the template of a message and counts it; makes a template, or generalises one, where none fits.
     pub(crate) fn observe(&mut self, message: &str) -> Match {
-        self.scratch.read(message);
-        let key = self.scratch.key();
-        if let Some(slot) = self.recency.touch(key) {
+        let shape = self.shape.of(message);
+        if let Some(slot) = shape.and_then(|shape| self.sights.recall(shape)) {
             return self.known(slot);
         }
-        let tokens = std::mem::take(&mut self.scratch);
-        let matched = self.observe_varied(&tokens, key, message);
+        self.observe_unshaped(message, shape)
+    }
+
+    /// A message of a shape that is not remembered.
+    #[inline(never)]
+    fn observe_unshaped(&mut self, message: &str, shape: Option<u64>) -> Match {
+        let mut tokens = std::mem::take(&mut self.scratch);
+        tokens.read(message);
+        let matched = match self.fitting(&tokens, message) {
+            Some((slot, exact)) => {
+                if let Some(shape) = shape {
+                    self.sights.remember(shape, slot, exact);
+                }
+                self.known(slot)
+            }
+            None => self.observe_unlike(&tokens, message),
+        };
         self.scratch = tokens;
         matched
     }
 
-    /// A message that is no template with values in its masked positions alone.
+    /// A message that no template fits.
     #[inline(never)]
-    fn observe_varied(&mut self, tokens: &Tokens, key: u64, message: &str) -> Match {
-        if let Some((key, slot)) = self.opened(tokens, key) {
-            self.recency.touch(key);
-            return self.known(slot);
-        }
-        let loose = list::loosen(tokens, message);
-        let loose_key = loose.as_ref().map(Tokens::key);
-        if let (Some(loose), Some(key)) = (&loose, loose_key) {
-            let known = self.recency.peek(key).map(|slot| (key, slot));
-            if let Some((key, slot)) = known.or_else(|| self.opened(loose, key)) {
-                self.recency.touch(key);
-                return self.known(slot);
-            }
-        }
+    fn observe_unlike(&mut self, tokens: &Tokens, message: &str) -> Match {
         if let Some(join) = similarity::join(tokens, message, self) {
             return self.generalise(&join);
         }
-        if let Some(join) = loose.and_then(|loose| similarity::join(&loose, message, self)) {
+        let loose = list::loosen(tokens, message);
+        if let Some(join) = loose.as_ref().and_then(|loose| similarity::join(loose, message, self)) {
             return self.generalise(&join);
         }
-        match loose_key.and_then(|key| self.index.variant(key)) {
+        match loose.and_then(|loose| self.index.variant(loose.key())) {
             Some(slot) => self.loosen(slot),
             None => self.create(tokens, message),
         }
@@ -163,17 +163,7 @@ impl Templates {
     pub(crate) fn find(&self, message: &str) -> Option<TemplateIndex> {
         let mut tokens = Tokens::default();
         tokens.read(message);
-        let key = tokens.key();
-        let find = |tokens: &Tokens, key| {
-            let known = self.recency.peek(key);
-            known.or_else(|| self.opened(tokens, key).map(|(_, slot)| slot))
-        };
-        find(&tokens, key)
-            .or_else(|| {
-                let loose = list::loosen(&tokens, message)?;
-                find(&loose, loose.key())
-            })
-            .map(TemplateIndex)
+        self.fitting(&tokens, message).map(|(slot, _)| TemplateIndex(slot))
     }
 
     /// The text with `<*>` for what varies; empty for an index that is no longer valid.
@@ -183,15 +173,14 @@ impl Templates {
 
     /// The identity: a hash of the text that the template was made with, the same on every host.
     pub(crate) fn id(&self, index: TemplateIndex) -> u64 {
-        self.ids.get(index.slot()).copied().unwrap_or(0)
+        self.sights.id(index.0)
     }
 
     /// All templates by their identity.
     pub(crate) fn by_identity(&self) -> BTreeMap<u64, TemplateIndex> {
-        let live = self.slots.iter().zip(&self.ids).zip(0..);
-        let live = live.filter(|((template, _), _)| template.is_some());
+        let slots = self.slots.iter().zip(0..);
         let mut all = BTreeMap::new();
-        all.extend(live.map(|((_, id), slot)| (*id, TemplateIndex(slot))));
+        all.extend(slots.filter_map(|(template, slot)| Some((template.as_ref()?.id, TemplateIndex(slot)))));
         all
     }
 
@@ -237,7 +226,7 @@ impl Templates {
 
     /// How many messages the template has had.
     pub(crate) fn count(&self, index: TemplateIndex) -> u64 {
-        self.counts.get(index.slot()).copied().unwrap_or(0)
+        self.sights.count(index.0)
     }
 
     /// The identities that messages have lost since this was asked last, each with the one that they have now.
@@ -247,35 +236,48 @@ impl Templates {
 
     /// How many templates there are.
     pub(crate) fn len(&self) -> usize {
-        self.recency.len()
+        self.sights.len()
     }
 
     fn template(&self, slot: u32) -> Option<&Template> {
         self.slots.get(slot as usize)?.as_ref()
     }
 
-    /// The template that takes a message in its open positions, with its key, given the key of the message.
-    fn opened(&self, tokens: &Tokens, exact: u64) -> Option<(u64, u32)> {
+    /// The template of a message, and whether it is so by its key; or else one that is open where it has something
+    /// else, or that is read loosely.
+    fn fitting(&self, tokens: &Tokens, message: &str) -> Option<(u32, bool)> {
+        let key = tokens.key();
+        if let Some(slot) = self.sights.find(key) {
+            return Some((slot, true));
+        }
+        let other = self.opened(tokens, key).or_else(|| {
+            let loose = list::loosen(tokens, message)?;
+            let key = loose.key();
+            self.sights.find(key).or_else(|| self.opened(&loose, key))
+        });
+        other.map(|slot| (slot, false))
+    }
+
+    /// The template that takes a message in its open positions, given the key of the message.
+    fn opened(&self, tokens: &Tokens, exact: u64) -> Option<u32> {
         self.index.open_sets(tokens.skeleton).find_map(|open| {
             let key = tokens.opened(exact, open);
-            let slot = self.recency.peek(key)?;
+            let slot = self.sights.find(key)?;
             // An equal key tells that the same positions are wild or masked, not that they take a literal.
             let template = self.template(slot)?;
-            (template.wild & !tokens.masked & !template.open == 0).then_some((key, slot))
+            (template.wild & !tokens.masked & !template.open == 0).then_some(slot)
         })
     }
 
     fn known(&mut self, slot: u32) -> Match {
-        if let Some(count) = self.counts.get_mut(slot as usize) {
-            *count = count.saturating_add(1);
-        }
+        self.sights.see(slot);
         Match::known(TemplateIndex(slot))
     }
 
     fn create(&mut self, tokens: &Tokens, message: &str) -> Match {
         let mut evicted = false;
         if self.len() >= self.max as usize
-            && let Some(slot) = self.recency.oldest()
+            && let Some(slot) = self.sights.oldest()
         {
             self.remove(slot);
             evicted = true;
@@ -298,8 +300,6 @@ impl Templates {
         };
         let slot = self.free.pop().unwrap_or_else(|| {
             self.slots.push(None);
-            self.counts.push(0);
-            self.ids.push(0);
             // No more slots than `max`, which is a u32.
             (self.slots.len() - 1) as u32
         });
@@ -334,7 +334,7 @@ impl Templates {
     fn settle(&mut self, mut slot: u32, mut template: Template) -> Match {
         let mut count = self.count(TemplateIndex(slot)).saturating_add(1);
         // A reading that was made general may be that of another template, whose lists have another length.
-        let other = |key| self.index.variant(key).or_else(|| self.recency.peek(key));
+        let other = |key| self.index.variant(key).or_else(|| self.sights.find(key));
         let variant = template.loose_key().and_then(other);
         if let Some(variant) = variant.and_then(|other| self.remove(other).map(|template| (other, template))) {
             let (other, mut absorbed) = variant;
@@ -345,7 +345,7 @@ impl Templates {
         }
         let hashes = template.hashes.iter().copied();
         let mut covered = self.index.near(template.skeleton, hashes);
-        covered.extend(self.recency.peek(template.key()));
+        covered.extend(self.sights.find(template.key()));
         for other in covered {
             if !self.template(other).is_some_and(|t| template.covers(t)) {
                 continue;
@@ -361,16 +361,15 @@ impl Templates {
     }
 
     fn insert(&mut self, slot: u32, template: Template, count: u64) {
-        self.ids[slot as usize] = template.id;
-        self.counts[slot as usize] = count;
-        self.recency.insert(template.key(), slot);
+        let (key, general) = (template.key(), template.is_general());
+        self.sights.insert(slot, key, template.id, count, general);
         self.index.insert(slot, &template);
         self.slots[slot as usize] = Some(template);
     }
 
     fn remove(&mut self, slot: u32) -> Option<Template> {
         let template = self.slots.get_mut(slot as usize)?.take()?;
-        self.recency.remove(template.key());
+        self.sights.remove(slot, template.key(), template.is_general());
         self.index.remove(slot, &template);
         self.free.push(slot);
         Some(template)
@@ -381,6 +380,11 @@ impl Template {
     /// What a message must hash to.
     fn key(&self) -> u64 {
         token::key(self.skeleton, self.hashes.iter().copied())
+    }
+
+    /// Whether messages with another key can be of it.
+    fn is_general(&self) -> bool {
+        self.open != 0 || self.loose
     }
 
     fn is_wild(&self, position: usize) -> bool {
@@ -463,6 +467,24 @@ impl Template {
     }
 }
 
+/// As [`State`].
+impl Serialize for Templates {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let counts: Vec<_> = (0..self.slots.len())
+            .map(|slot| self.sights.count(slot as u32))
+            .collect();
+        let recency: Vec<_> = self.sights.oldest_first().into_iter().map(|(_, slot)| slot).collect();
+        let mut state = serializer.serialize_struct("Templates", 6)?;
+        state.serialize_field("max", &self.max)?;
+        state.serialize_field("born", &self.born)?;
+        state.serialize_field("slots", &self.slots)?;
+        state.serialize_field("counts", &counts)?;
+        state.serialize_field("free", &self.free)?;
+        state.serialize_field("recency", &recency)?;
+        state.end()
+    }
+}
+
 /// What a snapshot of [`Templates`] holds; all else is worked out again.
 #[derive(Deserialize)]
 #[serde(rename = "Templates")]
@@ -482,16 +504,14 @@ impl TryFrom<State> for Templates {
         let mut templates = Templates {
             max: state.max.max(1),
             born: state.born,
-            ids: vec![0; state.slots.len()],
             slots: state.slots,
-            counts: state.counts,
             free: state.free,
             ..Templates::default()
         };
         if templates.slots.len() > templates.max as usize {
             return Err("there are more templates than the bound allows");
         }
-        if templates.counts.len() != templates.slots.len() {
+        if state.counts.len() != templates.slots.len() {
             return Err("there are not as many counts as templates");
         }
         let mut once = vec![false; templates.slots.len()];
@@ -511,11 +531,12 @@ impl TryFrom<State> for Templates {
                 return Err("an empty slot is in the order of last sight");
             };
             template.derive()?;
-            templates.ids[slot as usize] = template.id;
-            templates.recency.insert(template.key(), slot);
+            let count = state.counts.get(slot as usize).copied().unwrap_or(0);
+            let (key, general) = (template.key(), template.is_general());
+            templates.sights.insert(slot, key, template.id, count, general);
             templates.index.insert(slot, template);
         }
-        if templates.recency.len() != live {
+        if templates.sights.len() != live {
             return Err("two templates are equal");
         }
         Ok(templates)

@@ -10,12 +10,14 @@
 //! is known, needs no more than these hashes.
 
 mod mask;
+mod shape;
 #[cfg(test)]
 mod tests;
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use mask::piece;
+pub(crate) use shape::Shape;
 
 /// What stands for a variable in the text of a template.
 pub(crate) const WILDCARD: &str = "<*>";

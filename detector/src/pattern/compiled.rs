@@ -84,12 +84,32 @@ pub(crate) struct Mark {
 enum Evidence {
     Line,
     After(f64),
-    Without { seconds: f64, within: f64 },
-    Spike { count: f64, usual: f64, factor: f64 },
-    Rate { count: f64, least: f64 },
-    Growth { share: f64, least: f64 },
+    /// Of the second line of a sequence, or of any line.
+    Without {
+        seconds: f64,
+        within: f64,
+        of_sequence: bool,
+    },
+    Spike {
+        count: f64,
+        usual: f64,
+        factor: f64,
+        seconds: f64,
+    },
+    Rate {
+        count: f64,
+        least: f64,
+        seconds: f64,
+    },
+    Growth {
+        share: f64,
+        least: f64,
+    },
     Period(f64),
-    Surprise { surprise: f64, least: f64 },
+    Surprise {
+        surprise: f64,
+        least: f64,
+    },
 }
 
 /// Adds what was found: what alarms first, then by how much it matters.
@@ -215,14 +235,15 @@ impl Patterns {
             .iter()
             .enumerate()
             .find(|(_, rule)| rule.track == overdue.rule)?;
-        let within = match &rule.pattern.when {
-            When::Sequence(sequence) if sequence.absent => sequence.within_seconds,
-            When::Absence(absence) => absence.within_seconds,
+        let (within, of_sequence) = match &rule.pattern.when {
+            When::Sequence(sequence) if sequence.absent => (sequence.within_seconds, true),
+            When::Absence(absence) => (absence.within_seconds, false),
             _ => return None,
         };
         let evidence = Evidence::Without {
             seconds: overdue.due.seconds_since(overdue.since),
             within: within.value(),
+            of_sequence,
         };
         Some(rule.found(index, evidence, overdue.about))
     }
@@ -250,6 +271,8 @@ impl Patterns {
                 name: pattern.name.as_str().to_owned(),
                 description: pattern.description.as_str().to_owned(),
                 severity: pattern.severity,
+                alarm: pattern.alarm,
+                events: 1,
                 about: found.about.clone(),
             })
         });
@@ -279,7 +302,7 @@ impl Patterns {
         models.contributions = contributions;
         // No other number would keep a line from being what it is.
         models.counterfactual.clear();
-        models.patterns = self.named(found);
+        models.line = (!message.is_empty()).then(|| shown(message).to_owned());
         (Kind::Pattern, models)
     }
 
@@ -406,7 +429,12 @@ impl Rule {
                 let factor = spike.factor.value();
                 let usual = window.spike(time, seconds, factor, line.learns)?;
                 let count = window.count();
-                (count >= f64::from(spike.least.value())).then_some(Evidence::Spike { count, usual, factor })
+                (count >= f64::from(spike.least.value())).then_some(Evidence::Spike {
+                    count,
+                    usual,
+                    factor,
+                    seconds,
+                })
             }
             When::Rate(rate) => {
                 let (seconds, least) = (rate.window_seconds.value(), rate.count.value());
@@ -426,6 +454,7 @@ impl Rule {
                 (recent >= f64::from(least)).then_some(Evidence::Rate {
                     count: recent,
                     least: f64::from(least),
+                    seconds,
                 })
             }
             When::Growth(growth) => {
@@ -472,21 +501,49 @@ impl Test {
 
 impl Evidence {
     fn contribution(self, name: &str, surprise: f64, message: &str) -> Contribution {
-        let shown = message
-            .get(..message.floor_char_boundary(MOST_SHOWN))
-            .unwrap_or(message);
         let number = Observation::Number;
         let text = |text: &str| Observation::Text(text.to_owned());
         let limit = |limit: f64| (number(limit), Some(limit));
+        let matches = |seconds: f64| format!("matches in {seconds} s");
         let (observed, (value, high), unit) = match self {
-            Evidence::Line => (text(shown), (text("no such line"), None), None),
-            Evidence::After(seconds) => (number(seconds), (text("no such sequence"), None), Some("s")),
-            Evidence::Without { seconds, within } => (number(seconds), limit(within), Some("s")),
-            Evidence::Spike { count, usual, factor } => (number(count), (number(usual), Some(factor * usual)), None),
-            Evidence::Rate { count, least } => (number(count), limit(least), None),
-            Evidence::Growth { share, least } => (number(share), limit(least), None),
-            Evidence::Period(gap) => (number(gap), (text("no regular times"), None), Some("s")),
-            Evidence::Surprise { surprise, least } => (number(surprise), limit(least), None),
+            Evidence::Line => (text(shown(message)), (text("no such line"), None), None),
+            Evidence::After(seconds) => (
+                number(seconds),
+                (text("no such sequence"), None),
+                Some("s after the first line".to_owned()),
+            ),
+            Evidence::Without {
+                seconds,
+                within,
+                of_sequence,
+            } => {
+                let what = if of_sequence { "the second line" } else { "such a line" };
+                (number(seconds), limit(within), Some(format!("s without {what}")))
+            }
+            Evidence::Spike {
+                count,
+                usual,
+                factor,
+                seconds,
+            } => (
+                number(count),
+                (number(usual), Some(factor * usual)),
+                Some(matches(seconds)),
+            ),
+            Evidence::Rate { count, least, seconds } => (number(count), limit(least), Some(matches(seconds))),
+            Evidence::Growth { share, least } => {
+                let unit = Some("% of steps up".to_owned());
+                (number(100.0 * share), limit(100.0 * least), unit)
+            }
+            Evidence::Period(gap) => (
+                number(gap),
+                (text("no regular times"), None),
+                Some("s from one to the next".to_owned()),
+            ),
+            Evidence::Surprise { surprise, least } => {
+                let unit = Some("decades of surprise".to_owned());
+                (number(surprise), limit(least), unit)
+            }
         };
         Contribution {
             of: name.to_owned(),
@@ -494,7 +551,14 @@ impl Evidence {
             surprise,
             observed,
             expected: Expected { value, low: None, high },
-            unit: unit.map(str::to_owned),
+            unit,
         }
     }
+}
+
+/// What is shown of a line.
+fn shown(message: &str) -> &str {
+    message
+        .get(..message.floor_char_boundary(MOST_SHOWN))
+        .unwrap_or(message)
 }

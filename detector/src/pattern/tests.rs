@@ -13,6 +13,7 @@ mod examples;
 mod kinds;
 mod properties;
 mod refused;
+mod worse;
 
 /// A detector, what it reported, and a clock.
 struct Watch {
@@ -89,10 +90,14 @@ impl Watch {
     }
 
     fn onsets(&self) -> Vec<&Anomaly> {
+        self.told(Phase::Onset)
+    }
+
+    fn told(&self, phase: Phase) -> Vec<&Anomaly> {
         self.reports
             .iter()
             .filter_map(|report| match report {
-                Report::Anomaly(anomaly) if anomaly.phase == Phase::Onset => Some(&**anomaly),
+                Report::Anomaly(anomaly) if anomaly.phase == phase => Some(&**anomaly),
                 _ => None,
             })
             .collect()

@@ -248,6 +248,7 @@ impl Traffic {
                 level: None,
                 above_limit: None,
                 pattern: None,
+                named: &Vec::new,
             };
             let mut labels = node.labels.clone();
             labels.push(("client".to_owned(), client.address.clone()));
@@ -432,6 +433,7 @@ fn decide(
         level: None,
         above_limit: None,
         pattern: None,
+        named: &Vec::new,
     };
     node.surprise = surprise;
     node.strange = strange && lasts;

@@ -384,6 +384,7 @@ impl Traffic {
             level: None,
             above_limit: limit::farthest(hits),
             pattern: None,
+            named: &Vec::new,
         };
         let near = &mut *context.near;
         let step = context.rules.decide(node.course(), &event, near, out, |total| {

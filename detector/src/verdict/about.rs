@@ -63,9 +63,12 @@ impl AnomalyType {
         match kind {
             Kind::Latency | Kind::LatencySpread => AnomalyType::Performance,
             Kind::Errors | Kind::RetryStorm => AnomalyType::Error,
-            Kind::TrafficDrop | Kind::TrafficSurge | Kind::ResponseSize | Kind::PathScan | Kind::Silence => {
-                AnomalyType::Pattern
-            }
+            Kind::TrafficDrop
+            | Kind::TrafficSurge
+            | Kind::ResponseSize
+            | Kind::PathScan
+            | Kind::LogMissing
+            | Kind::Silence => AnomalyType::Pattern,
             Kind::LogSeverity | Kind::NewTemplate | Kind::LogBurst | Kind::Pattern => of_line(kind, explanation),
             Kind::Spike
             | Kind::Dip

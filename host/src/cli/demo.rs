@@ -19,7 +19,7 @@ use watchpost_detector::{Anomaly, Document, Emit, Input, Phase, Role};
 use super::console::Console;
 use super::engine::EngineOptions;
 use super::exit::Exit;
-use super::page::{self, Output, words};
+use super::page::{self, Output};
 use super::verdicts::{self, Episodes, Said};
 use judgement::{Fault, Judgement};
 use source::{Shop, Source, recorded};
@@ -44,8 +44,8 @@ The last line holds what was measured:
                      at fault or on one that depends on it, of all incidents
   false_alarms       alarms on what was scored that are not within an incident, or 30 minutes
                      after it (10 in the recording), on one of its subjects
-  lead_time          the median, over the incidents found, of the time from the first alarm to
-                     the impact; negative after it, `-` when none was found
+  lead_time_seconds  the median, over the incidents found, of the time from the first alarm to
+                     the impact; negative when the impact came first, `-` when none was found
   events_per_second  events, history included, by the seconds that the engine took for them
   guest_memory       the wasm guest's memory at the end; `-` for the native engine
   sha256             of the verdicts on what was scored, byte for byte; the same everywhere")]
@@ -86,22 +86,23 @@ impl Demo {
         let mut show = Show::new(engine, self.output == Output::Ndjson && !console.is_quiet());
         show.play(source, &console)?;
         console.bar().finish_and_clear();
-        let judgement = Judgement::of(incidents, &show.onsets);
+        let episodes = std::mem::take(&mut show.episodes).into_sorted();
+        let judgement = Judgement::of(incidents, &episodes);
         let measured = show.measured(&judgement);
-        self.print(show.episodes, &judgement, &measured, console.is_quiet())?;
+        self.print(&episodes, &judgement, &measured, console.is_quiet())?;
         Ok(Exit::Fine)
     }
 
     fn print(
         &self,
-        episodes: Episodes,
+        episodes: &[Anomaly],
         judgement: &Judgement<'_, impl Fault>,
         measured: &Measured,
         is_quiet: bool,
     ) -> anyhow::Result<()> {
         #[derive(Serialize)]
         struct Report<'a, F> {
-            episodes: Vec<Anomaly>,
+            episodes: &'a [Anomaly],
             incidents: &'a [judgement::Finding<'a, F>],
             measured: &'a Measured,
         }
@@ -109,12 +110,11 @@ impl Demo {
         match self.output {
             Output::Table if is_quiet => writeln!(page, "{measured}")?,
             Output::Table => {
-                let episodes = episodes.into_sorted();
                 if !episodes.is_empty() {
-                    page::print_table(&episodes, &[], None)?;
+                    page::print_table(episodes, &[], None)?;
                     writeln!(page)?;
                 }
-                writeln!(page, "{judgement}\n{measured}")?;
+                writeln!(page, "{}\n{measured}", judgement.told(page::width()))?;
             }
             Output::Ndjson => {
                 serde_json::to_writer(&mut page, measured)?;
@@ -122,7 +122,7 @@ impl Demo {
             }
             Output::Json => {
                 let report = Report {
-                    episodes: episodes.into_sorted(),
+                    episodes,
                     incidents: &judgement.findings,
                     measured,
                 };
@@ -140,10 +140,9 @@ impl Demo {
 /// What is shown, as it passes.
 struct Show {
     engine: Engine,
-    /// Whether alarms are printed when they are raised.
+    /// Whether alarms are printed when they are raised, and when they become worse.
     prints_onsets: bool,
     episodes: Episodes,
-    onsets: Vec<Anomaly>,
     digest: Sha256,
     events: u64,
     spent: Duration,
@@ -156,7 +155,6 @@ impl Show {
             engine,
             prints_onsets,
             episodes: Episodes::default(),
-            onsets: Vec::new(),
             digest: Sha256::new(),
             events: 0,
             spent: Duration::ZERO,
@@ -209,18 +207,15 @@ impl Show {
                 Said::Row(line) | Said::Session(line, _) => self.digest.update(line),
                 Said::Anomaly(line, anomaly) => {
                     self.digest.update(line);
-                    if anomaly.phase == Phase::Onset {
-                        self.onsets.push(Anomaly::clone(&anomaly));
-                        if self.prints_onsets {
-                            std::io::stdout().write_all(line)?;
-                        }
+                    if self.prints_onsets && matches!(anomaly.phase, Phase::Onset | Phase::Worse) {
+                        std::io::stdout().write_all(line)?;
                     }
                     self.episodes.report(*anomaly);
                 }
                 Said::Problem(problem) => {
                     anyhow::bail!("there is an event that cannot be read: {}", problem.message)
                 }
-                Said::Note(..) => {}
+                Said::Note(..) | Said::Unused(..) => {}
             }
         }
         Ok(())
@@ -259,14 +254,16 @@ struct Measured {
 
 impl std::fmt::Display for Measured {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let lead_time = self.lead_time_seconds.map_or_else(|| "-".to_owned(), words::signed);
+        let lead_time = self
+            .lead_time_seconds
+            .map_or_else(|| "-".to_owned(), |seconds| seconds.round().to_string());
         let memory = self.guest_memory_bytes.map_or_else(
             || "-".to_owned(),
             |bytes| format!("{:.1}MiB", bytes as f64 / f64::from(1 << 20)),
         );
         write!(
             f,
-            "found {}/{} false_alarms {} lead_time {lead_time} events_per_second {} guest_memory {memory} sha256 {}",
+            "found {}/{} false_alarms {} lead_time_seconds {lead_time} events_per_second {} guest_memory {memory} sha256 {}",
             self.found, self.incidents, self.false_alarms, self.events_per_second, self.sha256
         )
     }
@@ -289,13 +286,13 @@ mod tests {
         };
         assert_eq!(
             measured.to_string(),
-            "found 2/3 false_alarms 1 lead_time 31m12s events_per_second 812345 guest_memory 12.3MiB sha256 ab"
+            "found 2/3 false_alarms 1 lead_time_seconds 1872 events_per_second 812345 guest_memory 12.3MiB sha256 ab"
         );
         let nothing = Measured {
             lead_time_seconds: None,
             guest_memory_bytes: None,
             ..measured
         };
-        assert!(nothing.to_string().contains("lead_time - events"));
+        assert!(nothing.to_string().contains("lead_time_seconds - events"));
     }
 }

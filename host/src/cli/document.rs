@@ -1,4 +1,4 @@
-//! The configuration file: one schema in three notations, and errors that say where.
+//! The configuration file: one schema in three notations, and errors that say where; other files of JSON, too.
 
 use std::fmt;
 use std::path::Path;
@@ -36,7 +36,16 @@ fn parse(file: &str, text: &str, notation: Notation) -> Result<Document, Invalid
     })
 }
 
-/// A configuration that cannot be used: `file:line:column: field: message`, as far as each is known.
+/// What one line of a file of JSON objects says, the line told by its number from 1.
+pub(crate) fn line<T: DeserializeOwned>(file: &str, number: usize, text: &str) -> Result<T, Invalid> {
+    json(text).map_err(|mistake| Invalid {
+        file: file.to_owned(),
+        position: mistake.position.map(|(_, column)| (number, column)),
+        ..mistake
+    })
+}
+
+/// A document that cannot be used: `file:line:column: field: message`, as far as each is known.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub(crate) struct Invalid {
     file: String,
@@ -78,7 +87,7 @@ impl Notation {
     }
 }
 
-fn json(text: &str) -> Result<Document, Invalid> {
+fn json<T: DeserializeOwned>(text: &str) -> Result<T, Invalid> {
     let place = |error: &serde_json::Error| (error.line() > 0).then(|| (error.line(), error.column()));
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let document = traced(&mut deserializer, |error| (place(error), without_position(error)))?;

@@ -16,7 +16,7 @@ use watchpost_detector::{Anomaly, SessionVerdict, Severity, Status};
 pub(crate) enum Output {
     /// For people, at the end.
     Table,
-    /// One anomaly as a JSON object a line, as soon as its alarm is raised.
+    /// One anomaly as a JSON object a line, as soon as its alarm is raised, and again when it becomes worse.
     Ndjson,
     /// One JSON object at the end.
     Json,

@@ -1,18 +1,18 @@
 //! `watchpost score`: reads files or a stream, and says what is strange in them.
 
+mod marks;
+mod preview;
 mod run;
 
 use std::io::{IsTerminal, Write};
 use std::num::NonZeroU64;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use watchpost_detector::wire::Format;
-use watchpost_detector::{
-    AlarmRate, Answer, Document, Emit, FieldName, Input, Interval, Pass, Relay, RelayConfig, Role, in_plain_words,
-};
+use watchpost_detector::{AlarmRate, Document, Emit, FieldName, Input, Interval, Pass, Relay, RelayConfig, Role};
 
 use super::console::Console;
 use super::document;
@@ -21,6 +21,7 @@ use super::exit::{Exit, Usage, is_closed_pipe};
 use super::input::{self, Source};
 use super::page::Output;
 use super::state;
+use marks::Marks;
 use run::{Passed, Run};
 
 /// Scores metrics, requests and log lines from files or a stream, and prints the episodes in which they are strange.
@@ -34,6 +35,7 @@ Examples:
   watchpost score --warm-up last-week.csv.gz today.csv
   watchpost score /var/log/nginx 'logs/**/*.log.gz'
   watchpost score --scores --output ndjson app.log > scores.ndjson
+  watchpost score --feedback marks.ndjson --preview app.log
   tail -f app.log | watchpost score --output ndjson --state app.state -
   watchpost score --pass anomalous --sample 100 app.log > short.log
   watchpost score --exit-code --quiet build/latency.csv || echo 'the build got slower'
@@ -71,6 +73,11 @@ pub(crate) struct Score {
     /// What people said of rows, one {"row": 7, "label": "fine"} or "matters" a line; learned from right after the row.
     #[arg(long, value_name = "FILE")]
     feedback: Option<PathBuf>,
+
+    /// Prints what the feedback would change instead of the episodes: the same run is made without it and with it. The
+    /// state is read and not saved.
+    #[arg(long, requires = "feedback", conflicts_with = "scores")]
+    preview: bool,
 
     /// Prints the verdict on every row instead of the episodes, always as NDJSON.
     #[arg(long)]
@@ -110,7 +117,7 @@ pub(crate) struct Score {
     #[arg(long, value_name = "N", value_parser = alarm_rate)]
     false_alarms_per_day: Option<AlarmRate>,
 
-    /// Exits with 3 when an alarm was raised or a session was anomalous.
+    /// Exits with 3 when an alarm was raised or a session was anomalous; of a preview, when one of them would change.
     #[arg(long)]
     exit_code: bool,
 }
@@ -177,7 +184,12 @@ impl Score {
             document.detector.false_alarms_per_day = budget;
         }
         let sources = self.sources(console)?;
-        let answers = self.feedback.as_deref().map(answers).transpose()?.unwrap_or_default();
+        let marks = self
+            .feedback
+            .as_deref()
+            .map(Marks::read)
+            .transpose()?
+            .unwrap_or_default();
         let snapshot = self.state.as_deref().map(state::load).transpose()?.flatten();
         let engine = self.engine.open(&document, snapshot.as_deref());
         let engine = match &self.state {
@@ -202,11 +214,20 @@ impl Score {
             interval_seconds: self.interval,
             subject: (!self.subject.is_empty()).then(|| self.subject.clone()),
             year: self.year.map_or_else(current_year, Ok)?,
-            answers,
             ..Input::new(Format::Text)
         };
-        let relay = Relay::new(self.relay());
-        let mut run = Run::new(engine, &console, self.passed(), relay, template, sources.len())?;
+        let mut run = Run::new(
+            engine,
+            &console,
+            self.passed(),
+            Relay::new(self.relay()),
+            template,
+            marks,
+            sources.len(),
+        )?;
+        if self.preview {
+            run = run.previewing(self.engine.open(&document, snapshot.as_deref())?);
+        }
         let read = input::read(sources, self.input.format(), console.bar(), |message| run.hear(message));
         match read {
             Ok(()) => self.conclude(run, &document),
@@ -235,7 +256,7 @@ impl Score {
         let status = run.close()?;
         run.print(self.form(), Some(&status))?;
         run.summarise(&status, document, self.form());
-        let found = status.alarms > 0 || run.has_strange_sessions();
+        let found = run.has_found(&status);
         match run.outcome(&status)? {
             Exit::Fine if self.exit_code && found => Ok(Exit::Found),
             exit => Ok(exit),
@@ -244,8 +265,8 @@ impl Score {
 
     fn save(&self, run: &mut Run<'_>) -> anyhow::Result<()> {
         match &self.state {
-            Some(path) => state::save(path, &run.snapshot()?),
-            None => Ok(()),
+            Some(path) if !self.preview => state::save(path, &run.snapshot()?),
+            _ => Ok(()),
         }
     }
 
@@ -256,6 +277,7 @@ impl Score {
 
     fn passed(&self) -> Passed {
         match self.output {
+            _ if self.preview => Passed::Nothing,
             _ if self.scores => Passed::Verdicts,
             _ if self.annotate.is_some() || self.pass.is_some() => Passed::Lines,
             Output::Ndjson => Passed::Onsets,
@@ -301,23 +323,6 @@ pub(super) fn alarm_rate(text: &str) -> Result<AlarmRate, String> {
     AlarmRate::try_from(rate)
 }
 
-fn answers(path: &Path) -> anyhow::Result<Vec<Answer>> {
-    let text = std::fs::read_to_string(path).with_context(|| format!("feedback {}", path.display()))?;
-    let lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-    lines
-        .map(|(at, line)| {
-            serde_json::from_str(line).map_err(|error| {
-                let message = error.to_string();
-                let message = message
-                    .split_once(" at line ")
-                    .map_or(&*message, |(message, _)| message);
-                let message = in_plain_words(message);
-                Usage(format!("{}:{}:{}: {message}", path.display(), at + 1, error.column())).into()
-            })
-        })
-        .collect()
-}
-
 fn current_year() -> anyhow::Result<i16> {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = since_epoch
@@ -338,27 +343,6 @@ fn write(bytes: &[u8]) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn feedback_names_the_line_that_is_wrong() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("feedback");
-        std::fs::write(
-            &path,
-            "{\"row\": 1, \"label\": \"fine\"}\n\n{\"row\": 2, \"label\": \"bad\"}\n",
-        )
-        .unwrap();
-        let error = answers(&path).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            format!(
-                "{}:3:25: `bad` is none of the choices: write `fine` or `matters`",
-                path.display()
-            )
-        );
-        std::fs::write(&path, "{\"row\": 1, \"label\": \"fine\"}").unwrap();
-        assert_eq!(answers(&path).unwrap().len(), 1);
-    }
 
     #[test]
     fn numbers_on_the_command_line_are_checked() {

@@ -14,12 +14,14 @@ pub(crate) enum Said<'a> {
     Row(&'a [u8]),
     /// The verdict on a session: its bytes, and what they say.
     Session(&'a [u8], SessionVerdict),
-    /// An episode begins or ends: its bytes, and what they say.
+    /// An episode begins, becomes worse or ends: its bytes, and what they say.
     Anomaly(&'a [u8], Box<Anomaly>),
     /// A row could not be read.
     Problem(Problem),
     /// Something that the user should know; with a format, that this one was found.
     Note(String, Option<Format>),
+    /// Nothing was learned from the feedback on this row.
+    Unused(String, u64),
 }
 
 /// The lines of what the engine wrote.
@@ -42,13 +44,17 @@ fn parse(line: &[u8]) -> serde_json::Result<Said<'_>> {
     #[derive(Deserialize)]
     struct OfNote {
         note: String,
+        row: Option<u64>,
         format: Option<Format>,
     }
     Ok(if line.starts_with(b"{\"problem\"") {
         Said::Problem(serde_json::from_slice::<OfProblem>(line)?.problem)
     } else if line.starts_with(b"{\"note\"") {
-        let OfNote { note, format } = serde_json::from_slice(line)?;
-        Said::Note(note, format)
+        let OfNote { note, row, format } = serde_json::from_slice(line)?;
+        match row {
+            Some(row) => Said::Unused(note, row),
+            None => Said::Note(note, format),
+        }
     } else if line.starts_with(b"{\"session\"") {
         Said::Session(line, serde_json::from_slice(line)?)
     } else {
@@ -61,17 +67,22 @@ fn parse(line: &[u8]) -> serde_json::Result<Said<'_>> {
 pub(crate) struct Episodes(BTreeMap<(Timestamp, Fingerprint), Anomaly>);
 
 impl Episodes {
-    /// The end of an episode takes the place of its onset, which tells less. An onset that nothing follows (the
-    /// engine was stopped) stays, as an episode that is still open.
+    /// What is said later of an episode takes the place of its onset, which tells less. What no end follows (the engine
+    /// was stopped) stays, as an episode that is still open.
     pub(crate) fn report(&mut self, mut anomaly: Anomaly) {
         // What was no alarm is no episode either.
         if anomaly.phase == Phase::Near {
             return;
         }
-        if anomaly.phase == Phase::Onset {
+        if matches!(anomaly.phase, Phase::Onset | Phase::Worse) {
             anomaly.phase = Phase::Open;
         }
-        self.0.insert((anomaly.timestamp, anomaly.fingerprint), anomaly);
+        let key = (anomaly.timestamp, anomaly.fingerprint);
+        // Which row it began with the onset knows best: later it is worked out from the time.
+        if let Some(onset) = self.0.get(&key) {
+            anomaly.row = onset.row;
+        }
+        self.0.insert(key, anomaly);
     }
 
     /// In the order of their onsets.
@@ -100,6 +111,8 @@ mod tests {
         assert!(matches!(&said[1], Said::Session(_, verdict) if verdict.anomaly));
         assert!(matches!(&said[2], Said::Problem(problem) if problem.line == 3));
         assert!(matches!(&said[3], Said::Note(note, None) if note == "rows without a time"));
+        let unused = lines(br#"{"note":"no event","row":7}"#).next().unwrap();
+        assert!(matches!(unused, Ok(Said::Unused(note, 7)) if note == "no event"));
         assert!(matches!(&said[4], Said::Anomaly(line, _) if line.strip_suffix(b"\n") == Some(ONSET.as_bytes())));
         assert!(lines(b"{\"timestamp\":1}\n").next().unwrap().is_err());
     }

@@ -21,6 +21,9 @@ const CHUNK: usize = 64 * 1024;
 /// A stream that is quiet for so long has written what belongs together.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// What is told of an episode while it lasts, as in `watchpost score --output ndjson`.
+const PHASES: [&str; 3] = ["\"phase\":\"onset\"", "\"phase\":\"worse\"", "\"phase\":\"near\""];
+
 /// So many rows of an input that could not be read are shown; the rest is counted.
 const SHOWN_PROBLEMS: u64 = 10;
 
@@ -259,7 +262,7 @@ impl<'a> Run<'a> {
                 if self.options.scores {
                     self.out.extend_from_slice(line);
                 }
-            } else if contains(line, "\"phase\":\"onset\"") || contains(line, "\"phase\":\"near\"") {
+            } else if PHASES.iter().any(|phase| contains(line, phase)) {
                 self.out.extend_from_slice(line);
             }
         }

@@ -65,7 +65,12 @@ impl Collector {
         let Ok(data) = serde_json::from_str::<&RawValue>(json) else {
             return;
         };
-        let phase = if anomaly.phase == Phase::Onset { "onset" } else { "end" };
+        let phase = match anomaly.phase {
+            Phase::Onset => "onset".to_owned(),
+            // There may be several of an episode, each with more events than the one before.
+            Phase::Worse => format!("worse-{}", anomaly.events),
+            Phase::End | Phase::Open | Phase::Near => "end".to_owned(),
+        };
         let event = CloudEvent {
             specversion: "1.0",
             // The same anomaly has the same id, however often it is sent.

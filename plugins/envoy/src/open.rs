@@ -48,7 +48,7 @@ impl Open {
     pub(crate) fn follow(&mut self, anomaly: &Anomaly) {
         let fingerprint = anomaly.fingerprint.0;
         match anomaly.phase {
-            Phase::Onset if self.0.len() < MOST => {
+            Phase::Onset | Phase::Worse if self.0.len() < MOST || self.0.contains_key(&fingerprint) => {
                 let label = |name: &str| anomaly.subject.get(name).cloned();
                 self.0.insert(
                     fingerprint,
@@ -63,7 +63,7 @@ impl Open {
                     },
                 );
             }
-            Phase::Onset | Phase::Near => {}
+            Phase::Onset | Phase::Worse | Phase::Near => {}
             Phase::End | Phase::Open => {
                 self.0.remove(&fingerprint);
             }

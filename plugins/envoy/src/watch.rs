@@ -288,7 +288,8 @@ impl Watch {
             return;
         };
         let onset = anomaly.phase == Phase::Onset;
-        host::log(if onset { LogLevel::Warn } else { LogLevel::Info }, &json);
+        let is_urgent = onset || anomaly.phase == Phase::Worse;
+        host::log(if is_urgent { LogLevel::Warn } else { LogLevel::Info }, &json);
         if anomaly.phase == Phase::Near {
             // For whoever thinks about the budget, and for nobody else.
             return;

@@ -4,9 +4,10 @@
 //! or missing, counts of another order of magnitude, and steps from one event to the next that were never seen. Each
 //! change costs decades of probability: at least one, and more where hardly a session has that event that often. What
 //! never was in `n` sessions costs `log10(2n)`. The greatest cost counts in full; what else has changed may have the same
-//! cause (a branch that is taken, an end that comes early) and adds the least. That count vectors, new events and steps
-//! (bigrams) together are hard to beat on logs is the finding of Landauer, Skopik and Wurzenberger (FSE 2024); steps of
-//! system events are those of Forrest et al. (1996).
+//! cause (a branch that is taken, an end that comes early) and adds the least. A new order is worth at least as much as it
+//! is rare in this stream, and so as much as anything that never was where no session has one. That count vectors, new events and steps (bigrams) together are
+//! hard to beat on logs is the finding of Landauer, Skopik and Wurzenberger (FSE 2024); steps of system events are those of
+//! Forrest et al. (1996).
 //!
 //! What such a distance is worth is measured, as for any other model, by how far from the others normal sessions were. A
 //! session that was strange when it came is so only as long as nothing like it comes again: the strangest ones are kept,
@@ -14,19 +15,21 @@
 
 mod merge;
 mod state;
+mod steps;
 
 use serde::{Deserialize, Serialize};
-use xxhash_rust::xxh3::xxh3_64;
 
 use super::evidence::SessionEvidence;
 use super::profile::{Difference, Profile, counts};
-use super::{END, OTHER, START, Session, Table, table};
+use super::{Session, Table, table};
 use crate::config::Learning;
 use crate::event::Timestamp;
 use crate::number::Bounded;
 use crate::order;
 use crate::threshold::Tail;
 use crate::verdict::Fingerprint;
+pub(crate) use steps::ALL_STEPS;
+use steps::{NEW_STEP, Steps, Taken, steps};
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(from = "state::State", into = "state::State")]
@@ -35,7 +38,7 @@ pub(super) struct Normal {
     sessions: f64,
     events: Table<Event>,
     profiles: Table<Known>,
-    steps: Table<Step>,
+    steps: Steps,
     /// How far sessions were from those before, but for the exceptions.
     tail: Tail,
     /// The sessions that were farthest from all others, and still are.
@@ -61,27 +64,25 @@ struct Event {
 struct Known {
     profile: Profile,
     weight: f64,
-    /// How many sessions had it, whatever they weighed, and since when.
-    seen: u32,
-    since: Timestamp,
+    past: Past,
 }
 
-/// One event right after another.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-struct Step {
-    from: u64,
-    to: u64,
-    weight: f64,
+/// How many sessions had something, whatever they weighed, and since when.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Past {
+    seen: u32,
+    since: Timestamp,
 }
 
 /// A session that was unlike all before.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Exception {
     profile: Profile,
-    /// Its steps that were new.
-    steps: Vec<u64>,
     distance: f64,
+    /// Its steps that were new, how many of them still are to all others, and what these count for.
+    steps: Vec<u64>,
     new_steps: u32,
+    alone: f64,
     weight: f64,
 }
 
@@ -101,7 +102,6 @@ struct Nearest {
 
 pub(crate) const ALL_EVENTS: usize = 4_096;
 pub(crate) const ALL_PROFILES: usize = 1_024;
-pub(crate) const ALL_STEPS: usize = 65_536;
 /// The last of them is beyond the time after which a session is over.
 const PAUSES: usize = 10;
 /// Sessions with longer pauses than that in which a session is taken to go on.
@@ -120,10 +120,8 @@ const FIRST_SESSIONS: f64 = 20.0;
 /// What is assumed of distances weighs as much as so many sessions: one or two strange ones in a short history, which may
 /// hold anomalies, are no proof that such are normal.
 const ASSUMED: f32 = 5_000.0;
-/// What any change costs at least, in decades. A step that is new costs half of it: what is out of its place makes one
-/// into it and one out of it.
+/// What any change costs at least, in decades.
 const CHANGE: f64 = 1.0;
-const NEW_STEP: f64 = CHANGE / 2.0;
 /// What sessions of this weight had is known. A little less than one, since weights are sums.
 const KNOWN: f64 = 0.99;
 /// What is just anomalous is learned with this weight, and what is more so with less: something that is a little
@@ -147,7 +145,7 @@ impl Normal {
             sessions: 0.0,
             events: table(Vec::new()),
             profiles: table(Vec::new()),
-            steps: table(Vec::new()),
+            steps: Steps::new(),
             // A decade of cost is never worth more than a decade of surprise.
             tail: Tail::new(1.0, ASSUMED),
             exceptions: Vec::new(),
@@ -198,7 +196,8 @@ impl Normal {
         let steps = steps(session, unfinished);
         let nearest = self.nearest(&profile, unfinished, KNOWN);
         let new = steps.iter().filter(|step| self.is_new(step)).collect::<Vec<_>>();
-        let nominal = strangeness(nearest.distance, new.len());
+        let new_order = self.steps.cost(self.sessions, 0.0);
+        let nominal = strangeness(nearest.distance, new.len(), new_order);
         let surprise = if self.sessions < FIRST_SESSIONS || nominal == 0.0 {
             0.0
         } else {
@@ -224,30 +223,31 @@ impl Normal {
             *sessions += 1.0;
         }
         let unlike = anomalous && {
-            let never = new.iter().filter(|step| !self.steps.contains(&step.key)).count();
-            strangeness(self.nearest(&profile, false, 0.0).distance, never) >= THRESHOLD
+            let never = new.iter().filter(|step| !self.steps.has(step.key)).count();
+            strangeness(self.nearest(&profile, false, 0.0).distance, never, new_order) >= THRESHOLD
         };
+        let new = new.iter().map(|step| step.key).collect::<Vec<_>>();
         self.strange += (f64::from(u8::from(anomalous)) - self.strange) / LATELY;
         self.unlike += (f64::from(u8::from(unlike)) - self.unlike) / LATELY;
         let key = profile.key();
         let weight = match learning {
-            Learning::Guarded if anomalous && !self.is_usual(key, session.last_time, unlike) => {
+            Learning::Guarded if anomalous && !self.is_usual(key, &new, session.last_time, unlike) => {
                 SUSPECT * libm::pow(10.0, -excess)
             }
             _ => 1.0,
         };
+        let singular = self.profiles.peek(&key).is_none_or(|known| known.weight < 2.0)
+            || steps.iter().any(|step| self.steps.weight(step.key) < 2.0);
+        self.learn(&profile, key, session.last_time, weight);
+        self.steps.learn(&steps, &new, session.last_time, weight);
         let exception = (nominal > 0.0).then(|| Exception {
             profile: profile.clone(),
-            steps: new.iter().map(|step| step.key).collect(),
             distance: nearest.distance,
             new_steps: new.len() as u32,
+            alone: if new.is_empty() { 0.0 } else { weight },
+            steps: new,
             weight,
         });
-        let singular = self.profiles.peek(&key).is_none_or(|known| known.weight < 2.0)
-            || steps
-                .iter()
-                .any(|step| self.steps.peek(&step.key).is_none_or(|known| known.weight < 2.0));
-        self.learn(&profile, key, &steps, session.last_time, weight);
         if singular {
             self.compare_again(&profile, weight);
         }
@@ -346,15 +346,13 @@ impl Normal {
         let known = |event: Option<u64>| {
             event.is_none_or(|event| self.events.peek(&event).is_some_and(|event| event.weight >= KNOWN))
         };
-        known(step.from) && known(step.to) && self.steps.peek(&step.key).is_none_or(|step| step.weight < KNOWN)
+        known(step.from) && known(step.to) && self.steps.weight(step.key) < KNOWN
     }
 
     /// Whether what looks anomalous is how sessions are: most of them, or each in its own way, or for long.
-    fn is_usual(&self, key: u64, now: Timestamp, unlike: bool) -> bool {
-        let long = self
-            .profiles
-            .peek(&key)
-            .is_some_and(|known| known.seen >= OFTEN && now.seconds_since(known.since) >= LONG);
+    fn is_usual(&self, key: u64, new: &[u64], now: Timestamp, unlike: bool) -> bool {
+        let long = self.profiles.peek(&key).is_some_and(|known| known.past.is_long(now))
+            && new.iter().all(|step| self.steps.is_long(*step, now));
         long || self.strange > MOST || unlike && self.unlike > MANY
     }
 
@@ -362,12 +360,18 @@ impl Normal {
     fn calibrated(&self) -> Tail {
         let mut tail = self.tail.clone();
         for exception in &self.exceptions {
-            tail.learn(exception.nominal(), exception.weight);
+            tail.learn(self.nominal(exception), exception.weight);
         }
         tail
     }
 
-    fn learn(&mut self, profile: &Profile, key: u64, steps: &[Taken], now: Timestamp, weight: f64) {
+    /// How strange an exception is, beside all other sessions.
+    fn nominal(&self, exception: &Exception) -> f64 {
+        let new_order = self.steps.cost(self.sessions, exception.alone);
+        strangeness(exception.distance, exception.new_steps as usize, new_order)
+    }
+
+    fn learn(&mut self, profile: &Profile, key: u64, now: Timestamp, weight: f64) {
         self.sessions += weight;
         for (event, size) in &profile.0 {
             if let Some(event) = self.events.get_mut(event) {
@@ -384,7 +388,7 @@ impl Normal {
         match self.profiles.get_mut(&key) {
             Some(known) => {
                 known.weight += weight;
-                known.seen = known.seen.saturating_add(1);
+                known.past.again();
             }
             None => {
                 if self.profiles.len() >= ALL_PROFILES {
@@ -395,28 +399,9 @@ impl Normal {
                     Known {
                         profile: profile.clone(),
                         weight,
-                        seen: 1,
-                        since: now,
+                        past: Past::new(now),
                     },
                 );
-            }
-        }
-        for step in steps {
-            match self.steps.get_mut(&step.key) {
-                Some(known) => known.weight += weight,
-                None => {
-                    if self.steps.len() >= ALL_STEPS {
-                        self.steps.pop_lru();
-                    }
-                    self.steps.put(
-                        step.key,
-                        Step {
-                            from: step.from.unwrap_or(u64::from(START)),
-                            to: step.to.unwrap_or(u64::from(END)),
-                            weight,
-                        },
-                    );
-                }
             }
         }
     }
@@ -429,13 +414,15 @@ impl Normal {
                 let distance = self.distance(&exception.profile, profile, false, exception.distance);
                 exception.distance = exception.distance.at_most(distance);
             }
-            let alone = |step: &&u64| {
-                self.steps
-                    .peek(*step)
-                    .is_none_or(|step| step.weight - exception.weight < KNOWN)
-            };
+            let alone = |step: &&u64| self.steps.weight(**step) - exception.weight < KNOWN;
             exception.new_steps = exception.steps.iter().filter(alone).count() as u32;
-            let stays = exception.nominal() > 0.0;
+            exception.alone = exception
+                .steps
+                .iter()
+                .filter(alone)
+                .map(|step| self.steps.alone(*step))
+                .sum();
+            let stays = self.nominal(exception) > 0.0;
             if !stays {
                 self.tail.learn(0.0, exception.weight);
             }
@@ -455,12 +442,13 @@ impl Normal {
             return;
         };
         self.exceptions.push(exception);
-        if self.exceptions.len() > MOST_EXCEPTIONS
-            && let Some((least, _)) =
-                (self.exceptions.iter().enumerate()).min_by(|(_, a), (_, b)| a.nominal().total_cmp(&b.nominal()))
-        {
+        if self.exceptions.len() <= MOST_EXCEPTIONS {
+            return;
+        }
+        let strange = (self.exceptions.iter().enumerate()).map(|(place, exception)| (place, self.nominal(exception)));
+        if let Some((least, nominal)) = strange.min_by(|(_, a), (_, b)| a.total_cmp(b)) {
             let least = self.exceptions.remove(least);
-            self.tail.learn(least.nominal(), least.weight);
+            self.tail.learn(nominal, least.weight);
         }
     }
 
@@ -514,11 +502,19 @@ impl Normal {
                 }
             });
         }
-        evidence.extend(new.iter().map(|step| SessionEvidence::UnseenStep {
-            after: step.from.map(|event| self.text(event)),
-            template: step.to.map(|event| self.text(event)),
-            surprise: NEW_STEP,
-        }));
+        // The first one stands for what the new order adds where it is stranger than all the rest.
+        let rest = nearest.distance + NEW_STEP * (new.len() as f64 - 1.0);
+        let first = (self.steps.cost(self.sessions, 0.0) - rest).at_least(NEW_STEP);
+        let costs = std::iter::once(first).chain(std::iter::repeat(NEW_STEP));
+        evidence.extend(
+            new.iter()
+                .zip(costs)
+                .map(|(step, surprise)| SessionEvidence::UnseenStep {
+                    after: step.from.map(|event| self.text(event)),
+                    template: step.to.map(|event| self.text(event)),
+                    surprise,
+                }),
+        );
         order::sort_by_key(&mut evidence, |evidence| order::falling(evidence.surprise()));
         evidence.truncate(MOST_EVIDENCE);
         evidence
@@ -531,9 +527,23 @@ impl Normal {
     }
 }
 
-impl Exception {
-    fn nominal(&self) -> f64 {
-        strangeness(self.distance, self.new_steps as usize)
+impl Past {
+    fn new(now: Timestamp) -> Self {
+        Past { seen: 1, since: now }
+    }
+
+    fn again(&mut self) {
+        self.seen = self.seen.saturating_add(1);
+    }
+
+    /// Whether it came so often for so long that somebody would have minded.
+    fn is_long(&self, now: Timestamp) -> bool {
+        self.seen >= OFTEN && now.seconds_since(self.since) >= LONG
+    }
+
+    fn join(&mut self, other: Past) {
+        self.seen = self.seen.saturating_add(other.seen);
+        self.since = self.since.min(other.since);
     }
 }
 
@@ -546,46 +556,13 @@ impl Session {
     }
 }
 
-/// A step that a session took.
-struct Taken {
-    key: u64,
-    /// Nothing where the session begins.
-    from: Option<u64>,
-    /// Nothing where it ends.
-    to: Option<u64>,
-}
-
-/// What changes claim together, in decades. Beyond five decades more is hardly stranger, and nothing claims more than nine:
-/// as far as it can be measured how often that is reached.
-fn strangeness(distance: f64, new_steps: usize) -> f64 {
-    let sum = distance + NEW_STEP * new_steps as f64;
+/// What changes claim together, in decades: no less than having a `new_order` at all does, where there are new steps.
+/// Beyond five decades more is hardly stranger, and nothing claims more than nine: as far as it can be measured how often
+/// that is reached.
+fn strangeness(distance: f64, new_steps: usize, new_order: f64) -> f64 {
+    let mut sum = distance + NEW_STEP * new_steps as f64;
+    if new_steps > 0 {
+        sum = sum.at_least(new_order);
+    }
     if sum <= 5.0 { sum } else { 9.0 - 20.0 / sum }
-}
-
-/// The steps of a session, with that to its end, as far as they are told apart.
-fn steps(session: &Session, unfinished: bool) -> Vec<Taken> {
-    let end = (!unfinished).then_some((session.last, END));
-    session
-        .steps
-        .iter()
-        .copied()
-        .chain(end)
-        .filter(|(from, to)| *from != OTHER && *to != OTHER)
-        .map(|(from, to)| {
-            let (from, to) = (session.event(from), session.event(to));
-            Taken {
-                key: key(from.unwrap_or(u64::from(START)), to.unwrap_or(u64::from(END))),
-                from,
-                to,
-            }
-        })
-        .collect()
-}
-
-fn key(from: u64, to: u64) -> u64 {
-    let mut bytes = [0; 16];
-    let (first, second) = bytes.split_at_mut(8);
-    first.copy_from_slice(&from.to_le_bytes());
-    second.copy_from_slice(&to.to_le_bytes());
-    xxh3_64(&bytes)
 }

@@ -1,17 +1,15 @@
-//! Where templates are found: by key, by the open positions of their skeleton, and by their outer words.
+//! Where templates are found that have not the key of a message: by the open positions of their skeleton, and by their
+//! outer words.
 //!
 //! The index follows from the templates alone, whatever happened before, so that it need not be saved.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::hash::{BuildHasherDefault, Hasher};
-
-use hashbrown::HashMap;
-use serde::{Serialize, Serializer};
 
 use super::Template;
 use crate::log::token::{MASKED, STEP};
 use crate::order;
+use hashbrown::HashMap;
 
 /// How many templates with the same outer words are compared with a new message, the youngest first. It bounds the
 /// work for a message; a program that has more messages which differ only in between is rare.
@@ -19,103 +17,6 @@ const NEAR: usize = 64;
 
 /// How many sets of open positions are tried for a message, those with the fewest first.
 const SETS: usize = 64;
-
-/// The slots of templates by key, in the order in which they were last seen: a list through the slots, so that a sight
-/// moves a few numbers that lie close together, however many templates there are.
-#[derive(Default)]
-pub(super) struct Recency {
-    slots: HashMap<u64, u32, BuildHasherDefault<Keyed>>,
-    links: Vec<Link>,
-    oldest: Option<u32>,
-    latest: Option<u32>,
-}
-
-/// Which slots were last seen just before and just after one.
-#[derive(Debug, Clone, Copy, Default)]
-struct Link {
-    before: Option<u32>,
-    after: Option<u32>,
-}
-
-impl Recency {
-    pub(super) fn len(&self) -> usize {
-        self.slots.len()
-    }
-
-    pub(super) fn peek(&self, key: u64) -> Option<u32> {
-        self.slots.get(&key).copied()
-    }
-
-    /// The slot of this key, which becomes the last to give way.
-    pub(super) fn touch(&mut self, key: u64) -> Option<u32> {
-        let slot = self.peek(key)?;
-        if self.latest != Some(slot) {
-            self.unlink(slot);
-            self.link(slot);
-        }
-        Some(slot)
-    }
-
-    pub(super) fn insert(&mut self, key: u64, slot: u32) {
-        if let Some(replaced) = self.slots.insert(key, slot) {
-            self.unlink(replaced);
-        }
-        self.link(slot);
-    }
-
-    pub(super) fn remove(&mut self, key: u64) {
-        if let Some(slot) = self.slots.remove(&key) {
-            self.unlink(slot);
-        }
-    }
-
-    /// The slot that is the first to give way.
-    pub(super) fn oldest(&self) -> Option<u32> {
-        self.oldest
-    }
-
-    fn link(&mut self, slot: u32) {
-        if self.links.len() <= slot as usize {
-            self.links.resize(slot as usize + 1, Link::default());
-        }
-        let before = self.latest.replace(slot);
-        self.links[slot as usize] = Link { before, after: None };
-        match before {
-            Some(before) => self.links[before as usize].after = Some(slot),
-            None => self.oldest = Some(slot),
-        }
-    }
-
-    fn unlink(&mut self, slot: u32) {
-        let Link { before, after } = self.links[slot as usize];
-        match before {
-            Some(before) => self.links[before as usize].after = after,
-            None => self.oldest = after,
-        }
-        match after {
-            Some(after) => self.links[after as usize].before = before,
-            None => self.latest = before,
-        }
-    }
-
-    fn oldest_first(&self) -> impl Iterator<Item = u32> {
-        std::iter::successors(self.oldest, |slot| self.links.get(*slot as usize)?.after)
-    }
-}
-
-impl fmt::Debug for Recency {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.oldest_first()).finish()
-    }
-}
-
-/// Slots, the first to give way first. The keys follow from the templates.
-impl Serialize for Recency {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        // The length of a sequence is written before it.
-        serializer.collect_seq(self.oldest_first().collect::<Vec<_>>())
-    }
-}
 
 /// What finds templates by something other than their key.
 #[derive(Debug, Default)]

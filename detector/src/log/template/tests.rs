@@ -219,6 +219,9 @@ fn messages() -> impl Strategy<Value = Vec<String>> {
         Just("5 ms".to_owned()),
         Just("1, 2".to_owned()),
         Just("(3)".to_owned()),
+        "[0-9]{1,7}",
+        "[ab][0-9]{1,2}",
+        "[0-9]{1,3}:[0-9]{2}",
     ];
     let message = prop::collection::vec(word, 0..6).prop_map(|words| words.join(" "));
     prop::collection::vec(message, 1..120)

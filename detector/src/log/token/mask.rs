@@ -227,10 +227,13 @@ fn syntax(bytes: &[u8], start: usize, end: usize, kinds: u8) -> Option<usize> {
 fn address(bytes: &[u8], start: usize) -> Option<usize> {
     let (mut colons, mut doubled, mut digit, mut last) = (0, false, false, 0);
     let mut end = start;
-    // The longest is eight groups of four digits with the colons between them, or twenty of two (InfiniBand).
-    for &byte in bytes[start..].iter().take(60) {
+    for &byte in &bytes[start..] {
         if byte == b':' {
             colons += 1;
+            // The longest has twenty groups (InfiniBand).
+            if colons == 20 {
+                return None;
+            }
             doubled |= last == b':';
         } else if CLASS[usize::from(byte)] & (DIGIT | HEX) != 0 {
             digit |= byte <= b'9';

@@ -1,5 +1,7 @@
 //! What is masked and what is not, by example.
 
+use proptest::prelude::*;
+
 use super::*;
 
 fn masked(message: &str) -> String {
@@ -135,4 +137,74 @@ fn long_messages_end_in_a_wildcard() {
     assert!(text.ends_with("<*>"), "{text}");
     let text = masked(&format!("{}7", "=".repeat(MAX_BYTES)));
     assert!(text.ends_with("=<*>"), "{text}");
+}
+
+fn shape(message: &str) -> Option<u64> {
+    Shape::default().of(message)
+}
+
+#[test]
+fn values_have_one_shape_and_names_have_another() {
+    let same = |one, other| assert_eq!(shape(one), shape(other), "{one} | {other}");
+    same("took 5 ms", "took 70123 ms");
+    same("blk_-1234 of 10.0.0.100:8080", "blk_-91 of 192.168.110.123:54106");
+    same("2024-05-06 07:08:09,123 x", "2025-11-30 21:00:17,001 x");
+    same(
+        &format!("{} 7", "a".repeat(130)),
+        &format!("{} {}", "a".repeat(130), "7".repeat(100)),
+    );
+    let apart = |one, other| assert_ne!(shape(one), shape(other), "{one} | {other}");
+    apart("by ssh1", "by ssh2");
+    apart("by ssh1", "by ssh11");
+    apart("at 12:30", "at 12:300");
+    apart("took 5 ms", "took 5  ms");
+    apart("a b", "b a");
+    apart("", "0");
+    apart("0", "00:0");
+    assert_eq!(shape(&"7".repeat(MAX_BYTES + 1)), None);
+    assert!(shape(&"7".repeat(MAX_BYTES)).is_some());
+}
+
+/// Where digits are read as parts of something.
+fn pieces() -> impl Strategy<Value = Vec<(String, String, String)>> {
+    let before = prop_oneof![
+        r"[ -/:-@\[-`{-~a-gxTZ\\\t\x01é]{0,3}",
+        Just(" Jul ".to_owned()),
+        Just(", Mar, ".to_owned()),
+        Just(" Wed Oct 21 07:28:".to_owned()),
+        Just(" CEST ".to_owned()),
+        Just(" db.x:".to_owned()),
+        Just("T".to_owned()),
+        Just(":".to_owned()),
+        Just(",".to_owned()),
+        Just(" ".to_owned()),
+        "[a-f:]{1,12}",
+        "[a-z ]{50,70}",
+    ];
+    prop::collection::vec((before, "[0-9]{1,7}", "[0-9]{1,7}|[0-9]{60,70}"), 1..8)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(2_000))]
+
+    /// One message, and another that has other digits where it has digits.
+    #[test]
+    fn messages_of_one_shape_have_the_same_tokens(pieces in pieces(), changed in any::<u8>(), end in "[:,%/@a-z kB.]{0,2}") {
+        let (mut one, mut other) = (String::new(), String::new());
+        for (at, (before, digits, others)) in pieces.iter().enumerate() {
+            one += before;
+            one += digits;
+            other += before;
+            other += if changed >> at & 1 == 1 { others } else { digits };
+        }
+        one += &end;
+        other += &end;
+        if shape(&one) == shape(&other) {
+            let mut tokens = [Tokens::default(), Tokens::default()];
+            tokens[0].read(&one);
+            tokens[1].read(&other);
+            prop_assert_eq!(tokens[0].masked, tokens[1].masked, "{} | {}", one, other);
+            prop_assert_eq!(tokens[0].key(), tokens[1].key(), "{} | {}", one, other);
+        }
+    }
 }

@@ -41,8 +41,8 @@ pub(super) struct Finding<'a, F> {
 }
 
 impl<'a, F: Fault> Judgement<'a, F> {
-    /// Judges the alarms of what was scored.
-    pub(super) fn of(incidents: &'a [F], onsets: &'a [Anomaly]) -> Judgement<'a, F> {
+    /// Judges the alarms of what was scored, each as its episode was told last: what it is called is the same everywhere.
+    pub(super) fn of(incidents: &'a [F], episodes: &'a [Anomaly]) -> Judgement<'a, F> {
         let within = |alarm: &Anomaly, incident: &F, grace: i64| {
             let time = alarm.timestamp;
             time >= Timestamp::from_seconds(incident.start())
@@ -50,7 +50,7 @@ impl<'a, F: Fault> Judgement<'a, F> {
                 && incident.concerns(alarm)
         };
         let findings = incidents.iter().map(|incident| {
-            let alarms = onsets.iter().filter(|alarm| within(alarm, incident, 0));
+            let alarms = episodes.iter().filter(|alarm| within(alarm, incident, 0));
             let alarm = alarms.min_by_key(|alarm| alarm.timestamp);
             Finding {
                 incident,
@@ -64,7 +64,7 @@ impl<'a, F: Fault> Judgement<'a, F> {
         let is_false = |alarm: &&Anomaly| !incidents.iter().any(|incident| within(alarm, incident, F::AFTERMATH));
         Judgement {
             findings: findings.collect(),
-            false_alarms: onsets.iter().filter(is_false).collect(),
+            false_alarms: episodes.iter().filter(is_false).collect(),
         }
     }
 
@@ -138,13 +138,14 @@ impl Fault for recording::Incident {
     }
 }
 
-impl<F: Fault> fmt::Display for Judgement<'_, F> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "What went wrong, and when it was noticed:")?;
+impl<F: Fault> Judgement<'_, F> {
+    /// The findings in sentences that are no longer than a line may be.
+    pub(super) fn told(&self, width: usize) -> String {
+        let mut told = vec!["What went wrong, and when it was noticed:".to_owned()];
         for finding in &self.findings {
             let start = words::moment(Timestamp::from_seconds(finding.incident.start()));
-            write!(f, "  {start}  {}: ", finding.incident.name())?;
-            match (
+            let name = finding.incident.name();
+            let found = match (
                 finding.alarm,
                 finding.seconds_after_start,
                 finding.seconds_before_impact,
@@ -157,21 +158,30 @@ impl<F: Fault> fmt::Display for Judgement<'_, F> {
                     } else {
                         (-before, "after")
                     };
-                    writeln!(
-                        f,
+                    format!(
                         "found by {kind} in {subject}, {} after it began and {} {side} its impact",
-                        words::duration(after),
-                        words::duration(distance)
-                    )?;
+                        words::glued(&words::duration(after)),
+                        words::glued(&words::duration(distance))
+                    )
                 }
-                _ => writeln!(f, "missed")?,
-            }
+                _ => "missed".to_owned(),
+            };
+            let sentence = format!("{}  {name}: {found}", words::glued(&start));
+            let lines = words::wrapped(&sentence, width.saturating_sub(4), 9);
+            told.extend(
+                lines
+                    .iter()
+                    .zip(["  "].into_iter().chain(std::iter::repeat("    ")))
+                    .map(|(line, indent)| format!("{indent}{line}")),
+            );
         }
-        match self.false_alarms.len() {
-            0 => writeln!(f, "Nothing else was reported."),
-            1 => writeln!(f, "One other alarm was raised, where nothing was wrong."),
-            others => writeln!(f, "{others} other alarms were raised, where nothing was wrong."),
-        }
+        let others = match self.false_alarms.len() {
+            0 => "Nothing else was reported.".to_owned(),
+            1 => "One other alarm was raised, where nothing was wrong.".to_owned(),
+            others => format!("{others} other alarms were raised, where nothing was wrong."),
+        };
+        told.push(others);
+        told.join("\n") + "\n"
     }
 }
 
@@ -222,7 +232,7 @@ mod tests {
         assert_eq!(judgement.lead_time(), Some((first.impact - first.start - 600) as f64));
         let times: Vec<_> = judgement.false_alarms.iter().map(|alarm| alarm.timestamp).collect();
         assert_eq!(times, [onsets[0].timestamp, onsets[3].timestamp, onsets[5].timestamp]);
-        let told = judgement.to_string();
+        let told = judgement.told(200);
         assert!(told.contains("10m after it began") && told.contains("missed"), "{told}");
     }
 

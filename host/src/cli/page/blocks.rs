@@ -23,9 +23,9 @@ pub(super) fn block(episode: &Anomaly, beside: &[String], width: usize, page: &m
     let story = Story::of(episode);
     let colour = style(episode.severity);
     let what = if episode.subject.is_empty() {
-        story.kind.to_owned()
+        story.what.clone()
     } else {
-        format!("{} in {}", story.kind, story.subject)
+        format!("{} in {}", story.what, story.subject)
     };
     let used = story.onset.len() + story.severity.len() + 4;
     let mut what = words::wrapped(&what, width.saturating_sub(used), 2).into_iter();
@@ -46,19 +46,28 @@ pub(super) fn block(episode: &Anomaly, beside: &[String], width: usize, page: &m
     } else {
         words::glued(&words::counted(episode.events, "event"))
     };
-    let circumstances = [lasted, events, format!("chance {}", words::glued(&story.odds))];
-    let mut last = joined(circumstances.into_iter());
-    if !story.why.is_empty() {
-        last = format!("{last}; {}", joined(story.why.iter().cloned()));
-    }
-    for beside in beside {
-        last = format!("{last}; {beside}");
-    }
-    let template = story.template.clone().unwrap_or_default();
-    for text in [template]
+    let chance = match &*story.odds {
+        "" => String::new(),
+        odds => format!("chance {}", words::glued(odds)),
+    };
+    let why = joined(story.why.iter().cloned());
+    let parts = [joined([lasted, events, chance].into_iter()), why];
+    let parts = parts.into_iter().chain(beside.iter().cloned());
+    let last = parts.filter(|part| !part.is_empty()).collect::<Vec<_>>().join("; ");
+    let line = story.line.clone().unwrap_or_default();
+    // What a pattern means comes first where it is the headline: the line is only an instance of it.
+    let (before, behind) = match story.is_named {
+        true => (story.patterns.clone(), Vec::new()),
+        false => (Vec::new(), story.patterns.clone()),
+    };
+    let also = story.also.clone();
+    for text in before
         .into_iter()
-        .chain(story.patterns.clone())
-        .chain([story.evidence(), last])
+        .chain([line])
+        .chain(behind)
+        .chain([story.evidence(), story.besides.clone()])
+        .chain(also)
+        .chain([last])
     {
         let indents = ["  ", "    "];
         // The deeper indent holds for both lines, so that none is too long.

@@ -1,4 +1,4 @@
-//! The wide form: an episode in a row, and below it the template of its log line.
+//! The wide form: an episode in a row, and below it its log line and the patterns that name it.
 
 use std::io::{self, Write};
 
@@ -28,7 +28,7 @@ const SHORTEST: [Option<usize>; 11] = [
     None,
     None,
     None,
-    None,
+    Some(20),
     Some(30),
     None,
     Some(16),
@@ -55,14 +55,10 @@ pub(super) fn write(episodes: &[Anomaly], width: usize, page: &mut impl Write) -
         let mut styles = [Style::new(); 11];
         styles[SEVERITY] = style(episode.severity);
         line(row, &widths, styles, page)?;
-        if let Some(template) = &story.template {
-            let indent = widths[0] + GAP;
-            writeln!(
-                page,
-                "{:indent$}{}",
-                "",
-                words::shortened(template, width.saturating_sub(indent))
-            )?;
+        let indent = widths[0] + GAP;
+        for text in story.line.iter().chain(&story.patterns).chain(&story.also) {
+            let text = words::shortened(text, width.saturating_sub(indent));
+            writeln!(page, "{:indent$}{text}", "")?;
         }
     }
     Ok(true)
@@ -76,16 +72,22 @@ fn cells(story: &Story) -> [String; 11] {
             text.to_owned()
         }
     };
+    // The title of the column says what it is, unless it is something else.
+    let expected = match story.against {
+        "expected" => story.expected.clone(),
+        against => format!("{against} {}", story.expected).trim().to_owned(),
+    };
     [
         story.onset.clone(),
         story.lasted.clone(),
         story.severity.to_owned(),
-        story.kind.to_owned(),
+        story.what.clone(),
         story.subject.clone(),
-        story.odds.clone(),
+        // In a column there is little room.
+        or_dash(&story.odds.replace("less than", "<")),
         or_dash(&story.metric),
         or_dash(&story.seen),
-        or_dash(&story.expected),
+        or_dash(&expected),
         or_dash(&story.normal),
         or_dash(&joined(story.why.iter().cloned())),
     ]

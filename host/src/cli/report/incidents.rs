@@ -1,4 +1,4 @@
-//! From the lines of several workers to incidents: onset and end are one episode, and what several workers saw at the
+//! From the lines of several workers to incidents: all that is said of an episode is one, and what several workers saw at the
 //! same time is one incident.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -69,11 +69,14 @@ impl Episodes {
             .entry((anomaly.fingerprint, anomaly.timestamp, near))
             .or_default();
         let list = match anomaly.phase {
-            Phase::Onset | Phase::Open => &mut said.open,
+            Phase::Onset | Phase::Worse | Phase::Open => &mut said.open,
             Phase::End | Phase::Near => &mut said.over,
         };
         // A line that is there twice, as where two parts of a rotated log overlap, says nothing new.
-        list.insert(witness, anomaly);
+        let latest = list.entry(witness).or_insert_with(|| anomaly.clone());
+        if anomaly.events >= latest.events {
+            *latest = anomaly;
+        }
     }
 
     /// All incidents, in the order of their onsets.

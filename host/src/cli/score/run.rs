@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
 use serde::Serialize;
-use watchpost::engine::Engine;
+use watchpost::engine::{Engine, EngineError};
 use watchpost_detector::wire::Format;
 use watchpost_detector::{
-    Anomaly, Document, Input, PatternReport, Phase, Problem, Relay, Role, SessionVerdict, Status,
+    Anomaly, Document, Emit, Input, PatternReport, Phase, Problem, Relay, Role, SessionVerdict, Status,
 };
 
 use crate::cli::console::Console;
@@ -17,12 +17,15 @@ use crate::cli::input::{self, Message};
 use crate::cli::page::{self, Output, words};
 use crate::cli::verdicts::{self, Episodes, Said};
 
+use super::marks::Marks;
+use super::preview::{Before, Preview};
+
 /// Which of the engine's lines are passed on to standard output as soon as they are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Passed {
     /// Those about rows and sessions.
     Verdicts,
-    /// The alarms, and the near misses where they are asked for.
+    /// The alarms, what becomes worse of them, and the near misses where they are asked for.
     Onsets,
     /// None: the lines of the input are passed on, with their verdicts if that is asked for.
     Lines,
@@ -36,6 +39,9 @@ pub(super) struct Run<'a> {
     relay: Relay,
     /// What all inputs have in common.
     template: Input,
+    marks: Marks,
+    /// What is asked for is not what is strange, but what the marks would change in it.
+    preview: Option<Preview>,
     /// Where the engine stood before: a restored one counts on.
     before: Status,
     inputs: Vec<InputReport>,
@@ -63,7 +69,7 @@ enum Ending {
 }
 
 #[derive(Debug, Serialize)]
-struct InputReport {
+pub(super) struct InputReport {
     name: String,
     format: Format,
     role: Role,
@@ -83,15 +89,19 @@ impl<'a> Run<'a> {
         passed: Passed,
         relay: Relay,
         template: Input,
+        marks: Marks,
         inputs: usize,
     ) -> anyhow::Result<Self> {
+        let answers = marks.answers();
         Ok(Run {
             before: engine.status()?,
             engine,
             console,
             passed,
             relay,
-            template,
+            template: Input { answers, ..template },
+            marks,
+            preview: None,
             inputs: Vec::new(),
             is_open: false,
             is_scored: false,
@@ -105,18 +115,32 @@ impl<'a> Run<'a> {
         })
     }
 
+    /// Has another engine read the same, and learn from the marks in the place of this one: what differs is what they
+    /// would change.
+    pub(super) fn previewing(mut self, engine: Engine) -> Self {
+        self.template.emit = Emit::All;
+        self.template.answers = Vec::new();
+        self.preview = Some(Preview::new(engine));
+        self
+    }
+
     pub(super) fn hear(&mut self, message: Message) -> anyhow::Result<()> {
         match message {
             Message::Begin { source, format, note } => {
                 if source.role == Role::Score {
                     self.started.get_or_insert_with(Instant::now);
                 }
-                self.engine.begin(&Input {
+                let input = Input {
                     format,
                     role: source.role,
                     source: source.path().map(|path| path.display().to_string()),
                     ..self.template.clone()
-                })?;
+                };
+                self.engine.begin(&input)?;
+                if let Some(preview) = &mut self.preview {
+                    let answers = self.marks.answers();
+                    preview.begin(&Input { answers, ..input })?;
+                }
                 self.is_open = true;
                 self.is_scored = source.role == Role::Score;
                 self.inputs.push(InputReport {
@@ -199,8 +223,9 @@ impl<'a> Run<'a> {
             1 => "; 1 row could not be read".to_owned(),
             rows => format!("; {} rows could not be read", words::count(rows)),
         };
+        let twice = if self.preview.is_some() { ", twice" } else { "" };
         self.console.summary(format_args!(
-            "scored {} over {} in {seconds:.2} s ({} events/s){bad_rows}",
+            "scored {} over {} in {seconds:.2} s ({} events/s){twice}{bad_rows}",
             words::counted(status.events, "event"),
             words::span(status.days * 86_400.0),
             words::count(rate as u64),
@@ -223,6 +248,10 @@ impl<'a> Run<'a> {
         }
         if let Some(found) = patterns_found(&self.before.found, &status.found) {
             self.console.summary(found);
+        }
+        // What the marks would change has been told, and nothing else was asked for.
+        if self.preview.is_some() {
+            return;
         }
         if status.alarms == 0 {
             // A table says so itself, on standard output.
@@ -254,6 +283,18 @@ impl<'a> Run<'a> {
             input: &'a [InputReport],
         }
         let episodes = std::mem::take(&mut self.episodes).into_sorted();
+        if let Some(preview) = &mut self.preview {
+            let (Some(form), Some(status)) = (form, status) else {
+                // Half of a comparison would be a wrong one.
+                return Ok(());
+            };
+            let before = Before {
+                episodes,
+                sessions: self.sessions.len() as u64,
+                events: status.events,
+            };
+            return preview.print(form, before, &self.marks, &self.inputs);
+        }
         match form {
             Some(Output::Table) => {
                 let status = status.filter(|status| !self.has_read_nothing(status));
@@ -273,8 +314,12 @@ impl<'a> Run<'a> {
         }
     }
 
-    pub(super) fn has_strange_sessions(&self) -> bool {
-        !self.sessions.is_empty()
+    /// Whether there was something to be found: an anomaly, or for a preview a change.
+    pub(super) fn has_found(&self, status: &Status) -> bool {
+        match &self.preview {
+            Some(preview) => preview.has_changes(),
+            None => status.alarms > 0 || !self.sessions.is_empty(),
+        }
     }
 
     /// How the run ended, once everything is printed.
@@ -307,14 +352,14 @@ impl<'a> Run<'a> {
     }
 
     /// Has the engine do something, and deals with what it says; what it said before it failed counts, too.
-    fn ask<E: Into<anyhow::Error>>(
-        &mut self,
-        question: impl FnOnce(&mut Engine, &mut Vec<u8>) -> Result<(), E>,
-    ) -> anyhow::Result<()> {
+    fn ask(&mut self, question: impl Fn(&mut Engine, &mut Vec<u8>) -> Result<(), EngineError>) -> anyhow::Result<()> {
         let mut written = std::mem::take(&mut self.written);
         written.clear();
         let asked = question(&mut self.engine, &mut written);
-        let heard = self.sort(&written);
+        let mut heard = self.sort(&written);
+        if let (Some(preview), Ok(())) = (&mut self.preview, &heard) {
+            heard = preview.hear(question, &written, &mut self.marks, self.console);
+        }
         self.written = written;
         asked.map_err(Into::into).and(heard)
     }
@@ -351,7 +396,9 @@ impl<'a> Run<'a> {
                     }
                 }
                 Said::Anomaly(line, anomaly) => {
-                    if self.passed == Passed::Onsets && matches!(anomaly.phase, Phase::Onset | Phase::Near) {
+                    if self.passed == Passed::Onsets
+                        && matches!(anomaly.phase, Phase::Onset | Phase::Worse | Phase::Near)
+                    {
                         passed.extend_from_slice(line);
                     }
                     self.episodes.report(*anomaly);
@@ -369,6 +416,7 @@ impl<'a> Run<'a> {
                     self.found(&words::plain(&note));
                 }
                 Said::Note(note, None) => self.note(&words::plain(&note)),
+                Said::Unused(note, row) => self.marks.are_unused(row, &note, self.console),
             }
         }
         if !passed.is_empty() {

@@ -1,7 +1,7 @@
 //! Events that become one, when a template is found to be the same as an older one.
 
 use super::super::in_order;
-use super::{Normal, Step, key};
+use super::Normal;
 use crate::number::Bounded;
 
 impl Normal {
@@ -34,31 +34,14 @@ impl Normal {
             match self.profiles.get_mut(&key) {
                 Some(same) => {
                     same.weight += known.weight;
-                    same.seen = same.seen.saturating_add(known.seen);
-                    same.since = same.since.min(known.since);
+                    same.past.join(known.past);
                 }
                 None => {
                     self.profiles.put(key, known);
                 }
             }
         }
-        let named = |event| if event == younger { older } else { event };
-        let steps = in_order(&self.steps);
-        self.steps.clear();
-        for (_, step) in steps {
-            let step = Step {
-                from: named(step.from),
-                to: named(step.to),
-                ..step
-            };
-            let key = key(step.from, step.to);
-            match self.steps.get_mut(&key) {
-                Some(same) => same.weight += step.weight,
-                None => {
-                    self.steps.put(key, step);
-                }
-            }
-        }
+        self.steps.merge(younger, older);
         for exception in &mut self.exceptions {
             exception.profile.merge(younger, older);
         }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::super::{in_order, table};
-use super::{Event, Exception, Known, Normal, PAUSES, Step};
+use super::steps::Steps;
+use super::{Event, Exception, Known, Normal, PAUSES};
 use crate::threshold::Tail;
 
 /// As it is written: tables least recently used first, so that reading them restores the order.
@@ -12,7 +13,7 @@ pub(super) struct State {
     sessions: f64,
     events: Vec<(u64, Event)>,
     profiles: Vec<(u64, Known)>,
-    steps: Vec<(u64, Step)>,
+    steps: Steps,
     tail: Tail,
     exceptions: Vec<Exception>,
     strange: f64,
@@ -26,7 +27,7 @@ impl From<Normal> for State {
             sessions: normal.sessions,
             events: in_order(&normal.events),
             profiles: in_order(&normal.profiles),
-            steps: in_order(&normal.steps),
+            steps: normal.steps,
             tail: normal.tail,
             exceptions: normal.exceptions,
             strange: normal.strange,
@@ -42,7 +43,7 @@ impl From<State> for Normal {
             sessions: state.sessions,
             events: table(state.events),
             profiles: table(state.profiles),
-            steps: table(state.steps),
+            steps: state.steps,
             tail: state.tail,
             exceptions: state.exceptions,
             strange: state.strange,

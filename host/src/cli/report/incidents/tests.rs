@@ -21,6 +21,7 @@ pub(crate) fn alarm(fingerprint: u64, minute: i64, beyond: f64) -> (Anomaly, Wit
         events: 13,
         peak: time,
         fingerprint: Fingerprint(fingerprint),
+        row: None,
         explanation: Explanation::default(),
     };
     (anomaly, witness("1"))
@@ -146,4 +147,21 @@ fn a_near_miss_of_one_is_no_miss_where_another_raised_the_alarm() {
     let found = incidents([by("1", near(1, 0, 0.2)), by("2", alarm(1, 1, 0.3))]);
     assert_eq!(told(&found), [(1, 1, 120.0, Phase::End)]);
     assert_eq!(told(&incidents([near(1, 0, 0.2)])), [(0, 1, 120.0, Phase::Near)]);
+}
+
+#[test]
+fn what_becomes_worse_is_the_same_alarm_as_it_was_said_last() {
+    let (mut worse, witness) = alarm(1, 0, 2.0);
+    worse.phase = Phase::Worse;
+    worse.severity = Severity::Critical;
+    let (begun, _) = onset(alarm(1, 0, 1.0));
+    let begun = Anomaly { events: 1, ..begun };
+    // The onset is read a second time, as from the part of a rotated log.
+    let found = incidents([
+        (begun.clone(), witness.clone()),
+        (worse, witness.clone()),
+        (begun, witness),
+    ]);
+    assert_eq!(told(&found), [(0, 1, 120.0, Phase::Open)]);
+    assert_eq!(found[0].anomaly.severity, Severity::Critical);
 }
