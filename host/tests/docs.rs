@@ -5,7 +5,8 @@
 //! temporary folder. A comment says what is out of the ordinary: `# exits with 3`, or `# until Ctrl-C` for a command
 //! that does not end by itself. A block of `text` or `json` right below a shell block shows lines of its output;
 //! a line that is `…` stands for others, and one that ends in `…` for the rest of it. The blocks of
-//! `plugins/envoy/README.md` need an Envoy, and are run by `tests/release.rs`.
+//! `plugins/envoy/README.md` need an Envoy, and are run by `tests/release.rs`; those of `plugins/cli/README.md` need the
+//! wasmtime CLI, and are run by `wasi.rs`.
 
 #![cfg(unix)]
 
@@ -247,6 +248,7 @@ fn documents() -> Vec<Document> {
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "plugins/README.md",
+        "plugins/cli/README.md",
         "plugins/envoy/README.md",
     ];
     let mut documents = guides();

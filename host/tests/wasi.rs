@@ -292,11 +292,11 @@ mod real_wasi {
             let arguments = ["score", "--scores", "--input=text", "--quiet", "--state", "state"];
             let mut child = runtime.command(folder.path(), &arguments).spawn().unwrap();
             let mut stdin = child.stdin.take().unwrap();
-            stdin.write_all(log[..4000].as_bytes()).unwrap();
+            stdin.write_all(&log.as_bytes()[..4000]).unwrap();
             first_line(&mut child);
             drop(child.stdout.take());
             // It may be gone before it has read everything.
-            drop(stdin.write_all(log[4000..].as_bytes()));
+            drop(stdin.write_all(&log.as_bytes()[4000..]));
             drop(stdin);
             let status = child.wait().unwrap();
             let mut said = String::new();
@@ -359,6 +359,55 @@ mod real_wasi {
             drop(stdin);
             assert!(child.wait().unwrap().success());
         }
+    }
+
+    /// What the plugin's README tells to type, typed in a folder with a log and the module.
+    #[test]
+    fn the_commands_of_the_readme_run() {
+        let folder = TempDir::new().unwrap();
+        fs::write(folder.path().join("app.log"), log()).unwrap();
+        let modules = folder.path().join("target/wasm");
+        fs::create_dir_all(&modules).unwrap();
+        fs::copy(variable("WATCHPOST_CLI_MODULE"), modules.join("watchpost-cli.wasm")).unwrap();
+        let wasmtime = variable("WATCHPOST_WASMTIME");
+        let path = env::var_os("PATH").unwrap_or_default();
+        let path = env::join_paths(
+            wasmtime
+                .parent()
+                .map(Path::to_owned)
+                .into_iter()
+                .chain(env::split_paths(&path)),
+        );
+        let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/cli/README.md");
+        let readme = fs::read_to_string(readme).unwrap();
+        let mut is_shell = false;
+        let mut run = 0;
+        for line in readme.lines() {
+            is_shell = if line.starts_with("```") {
+                line == "```sh"
+            } else {
+                is_shell
+            };
+            if !is_shell || !line.contains("wasmtime run") {
+                continue;
+            }
+            // What follows a file never ends by itself.
+            let command = line.replace("tail -n 0 -F", "cat");
+            let mut shell = Command::new("sh");
+            shell
+                .args(["-c", &command])
+                .env("PATH", path.as_ref().unwrap())
+                .current_dir(folder.path());
+            let output = fed(piped(shell), b"");
+            assert!(output.status.success(), "{command}: {}", stderr(&output));
+            assert!(
+                !output.stdout.is_empty(),
+                "{command} prints nothing: {}",
+                stderr(&output)
+            );
+            run += 1;
+        }
+        assert!(run > 1, "the README has no commands");
     }
 
     /// What cannot be written is an error, and the state does not know what nobody was told.
