@@ -11,7 +11,7 @@ use crate::{envoy, process, python, release, wasm};
 /// What runs natively. Plugins are guests and are tested in wasm, in their hosts. What builds things stays out
 /// too: it turns on features of shared crates, for which Cargo would compile wasmtime once more than
 /// `cargo run` does, and that takes minutes.
-pub(crate) const NATIVE: [&str; 11] = [
+pub(crate) const NATIVE: [&str; 13] = [
     "--workspace",
     "--exclude",
     "watchpost-cli",

@@ -365,9 +365,9 @@ impl<'a> Run<'a> {
     }
 
     /// Has the engine do something, and passes on what that was about. Of history nothing is passed on.
-    fn ask_and_relay<E: Into<anyhow::Error>>(
+    fn ask_and_relay(
         &mut self,
-        question: impl FnOnce(&mut Engine, &mut Vec<u8>) -> Result<(), E>,
+        question: impl Fn(&mut Engine, &mut Vec<u8>) -> Result<(), EngineError>,
         relay: impl FnOnce(&mut Relay, &[u8], &mut Vec<u8>),
     ) -> anyhow::Result<()> {
         let asked = self.ask(question);
