@@ -1,7 +1,7 @@
 //! One run of the detector over its inputs.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Read, StdoutLock, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -12,7 +12,7 @@ use watchpost_detector::{
 };
 
 use crate::arguments::{Output, Score};
-use crate::stdio::{tell, wait};
+use crate::stdio::{self, tell};
 use crate::{Exit, Usage};
 
 /// Read at once: what a pipe holds.
@@ -59,7 +59,7 @@ struct Run<'a> {
 
 /// Where what is found goes.
 enum Sink {
-    Stdout(StdoutLock<'static>),
+    Stdout,
     /// A file; standard output is for answers.
     File(File, PathBuf),
 }
@@ -67,10 +67,7 @@ enum Sink {
 impl Sink {
     fn write(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
         match self {
-            Sink::Stdout(stdout) => stdout
-                .write_all(bytes)
-                .and_then(|()| stdout.flush())
-                .context("cannot write to standard output"),
+            Sink::Stdout => stdio::write(bytes).context("cannot write to standard output"),
             Sink::File(file, path) => file
                 .write_all(bytes)
                 .with_context(|| format!("cannot write to {}", path.display())),
@@ -106,7 +103,7 @@ impl<'a> Run<'a> {
                     path.clone(),
                 )
             }
-            None => Sink::Stdout(io::stdout().lock()),
+            None => Sink::Stdout,
         };
         let is_relay = options.annotate.is_some() || options.pass.is_some();
         Ok(Run {
@@ -215,9 +212,10 @@ impl<'a> Run<'a> {
         if confirm {
             confirm_lines(1)?;
         }
-        let mut is_waiting = false;
+        let mut pause = None;
         loop {
-            if is_waiting && !wait(PAUSE) {
+            let read = stdio::read(input, &mut buffer, pause).with_context(|| format!("cannot read {}", self.input))?;
+            let Some(count) = read else {
                 // Lines that are answered one by one wait for nothing.
                 if !is_relayed {
                     self.said.clear();
@@ -226,14 +224,12 @@ impl<'a> Run<'a> {
                     self.deliver()?;
                 }
                 self.save_now_and_then()?;
-                is_waiting = false;
-            }
-            let count = match input.read(&mut buffer) {
-                Ok(0) => return Ok(()),
-                Ok(count) => count,
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => return Err(error).with_context(|| format!("cannot read {}", self.input)),
+                pause = None;
+                continue;
             };
+            if count == 0 {
+                return Ok(());
+            }
             let chunk = buffer.get(..count).unwrap_or_default();
             self.said.clear();
             self.scorer.push(chunk, &mut self.said);
@@ -246,7 +242,7 @@ impl<'a> Run<'a> {
             if confirm {
                 confirm_lines(chunk.iter().filter(|byte| **byte == b'\n').count())?;
             }
-            is_waiting = is_stream;
+            pause = is_stream.then_some(PAUSE);
         }
     }
 
@@ -389,10 +385,7 @@ fn contains(line: &[u8], text: &str) -> bool {
 
 /// Answers so many lines.
 fn confirm_lines(lines: usize) -> anyhow::Result<()> {
-    let mut stdout = io::stdout().lock();
-    stdout.write_all("OK\n".repeat(lines).as_bytes())?;
-    stdout.flush()?;
-    Ok(())
+    stdio::write("OK\n".repeat(lines).as_bytes()).context("cannot write to standard output")
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
