@@ -11,16 +11,22 @@ use crate::{envoy, process, python, release, wasm};
 /// What runs natively. Plugins are guests and are tested in wasm, in their hosts. What builds things stays out
 /// too: it turns on features of shared crates, for which Cargo would compile wasmtime once more than
 /// `cargo run` does, and that takes minutes.
-pub(crate) const NATIVE: [&str; 13] = [
+pub(crate) const NATIVE: [&str; 19] = [
     "--workspace",
     "--exclude",
     "watchpost-cli",
+    "--exclude",
+    "watchpost-empty-filter",
     "--exclude",
     "watchpost-engine",
     "--exclude",
     "watchpost-envoy",
     "--exclude",
     "watchpost-guests",
+    "--exclude",
+    "watchpost-hostcalls",
+    "--exclude",
+    "watchpost-kernels",
     "--exclude",
     "watchpost-peers",
     "--exclude",

@@ -163,7 +163,7 @@ impl<'a> Run<'a> {
             ),
             Message::End => {
                 self.ask_and_relay(Engine::finish, |relay, written, out| {
-                    relay.finish(written, out, &mut Vec::new())
+                    relay.finish(written, out, &mut Vec::new());
                 })?;
                 self.count_problems();
                 Ok(())
@@ -196,7 +196,7 @@ impl<'a> Run<'a> {
             self.console.note(in_sum(&found, &inputs));
         }
         self.ask_and_relay(Engine::close, |relay, written, out| {
-            relay.aside(written, out, &mut Vec::new())
+            relay.aside(written, out, &mut Vec::new());
         })?;
         self.console.bar().finish_and_clear();
         let status = self.engine.status()?;
