@@ -109,9 +109,14 @@ impl Rules {
             }
         }
         if let Some(open) = episode {
-            // A log line is a statement of its own and no measure of a state that wavers.
-            let hysteresis = if event.level.is_some() { 0.0 } else { HYSTERESIS };
-            if step.surprise.max(event.state) >= self.threshold - hysteresis {
+            // A log line is a statement of its own and no measure of a state that wavers. But the alarm has raised the
+            // threshold, and the same line once more is as much of the episode as the one that began it.
+            let least = if event.level.is_some() {
+                self.threshold.min(open.threshold())
+            } else {
+                self.threshold - HYSTERESIS
+            };
+            if step.surprise.max(event.state) >= least {
                 step.charged =
                     open.is_decree_only() && event.surprise > open.surprise() && event.surprise >= self.threshold;
                 if open.add(event, explain) {

@@ -39,6 +39,8 @@ pub(crate) struct Episode {
     more: u8,
     /// A hard limit was exceeded in it.
     above_limit: bool,
+    /// What grave things it was explained by: another one is told as well.
+    grave: Vec<Fingerprint>,
 }
 
 /// How an event compares with the others of its episode.
@@ -165,6 +167,7 @@ impl Episode {
             told: Severity::Low,
             more: 0,
             above_limit: event.above_limit.is_some(),
+            grave: vec![event.fingerprint],
         };
         episode.told = episode.severity;
         episode.list(event);
@@ -218,7 +221,15 @@ impl Episode {
         let new_limit = event.above_limit.is_some() && !self.above_limit;
         self.above_limit |= new_limit;
         let new_pattern = self.list(event);
-        let explains = farther || rank > self.rank || new_pattern && is_as_grave;
+        // What somebody is woken for has to be told even if somebody was woken for something else a minute ago.
+        let new_grave = rank.severity >= Severity::High
+            && event.surprise >= self.threshold
+            && self.grave.len() <= usize::from(MOST_MORE)
+            && !self.grave.contains(&event.fingerprint);
+        let explains = farther || rank > self.rank || (new_pattern || new_grave) && is_as_grave;
+        if explains && new_grave {
+            self.grave.push(event.fingerprint);
+        }
         if explains {
             self.explain_by(event, explain);
         } else {
@@ -235,7 +246,7 @@ impl Episode {
             self.rank = rank;
         }
         self.severity = self.severity.max(self.judge()).max(event.said_severity());
-        self.tells(explains && (new_pattern || new_limit))
+        self.tells(explains && (new_pattern || new_limit || new_grave))
     }
 
     /// Takes the event for the one that explains the episode.
@@ -298,6 +309,11 @@ impl Episode {
 
     fn is_of_decree(&self) -> bool {
         matches!(self.kind, Kind::Rule | Kind::Pattern)
+    }
+
+    /// What an event had to reach when it began.
+    pub(crate) fn threshold(&self) -> f64 {
+        self.threshold
     }
 
     /// The greatest surprise so far.

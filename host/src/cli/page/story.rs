@@ -44,6 +44,9 @@ pub(super) struct Story {
 const EVIDENCE: usize = 3;
 const PATTERNS: usize = 2;
 
+/// A line so many seconds after the beginning of its episode is found without being told when it came.
+const NEAR: f64 = 60.0;
+
 impl Story {
     pub(super) fn of(anomaly: &Anomaly) -> Story {
         let explanation = &anomaly.explanation;
@@ -83,11 +86,14 @@ impl Story {
                 None => words::kind(anomaly.kind).to_owned(),
             },
             is_named: named.is_some(),
-            fired: match named {
-                Some(_) if anomaly.row.is_none() && anomaly.peak != anomaly.timestamp => {
-                    words::glued(&format!("at {}", &words::moment(anomaly.peak)[11..]))
-                }
-                _ => String::new(),
+            // Whoever looks for the line that is shown must not look where the episode began.
+            fired: if anomaly.row.is_none()
+                && (named.is_some() && anomaly.peak != anomaly.timestamp
+                    || line.is_some() && anomaly.peak.seconds_since(anomaly.timestamp) > NEAR)
+            {
+                words::glued(&format!("at {}", &words::moment(anomaly.peak)[11..]))
+            } else {
+                String::new()
             },
             subject: words::subject(&anomaly.subject),
             odds: if is_chance {
