@@ -186,14 +186,15 @@ fn a_snapshot_within_an_open_episode_goes_on_with_it() {
         expected.all(&mut whole, &events);
         whole.close(&mut expected.reports);
         expected.write_reports();
-        let mut phases = expected.anomalies().map(|anomaly| anomaly.phase);
+        let mut phases = (expected.anomalies().map(|anomaly| anomaly.phase)).filter(|phase| *phase != Phase::Worse);
         assert_eq!((phases.next(), phases.next()), (Some(Phase::Onset), Some(Phase::End)));
         for cut in [601, 620, 639] {
             let mut detector = Detector::new(loud());
             let mut found = Said::default();
             found.all(&mut detector, &events[..cut]);
             let last = found.anomalies().last().map(|anomaly| anomaly.phase);
-            assert_eq!(last, Some(Phase::Onset), "the episode is open after {cut} events");
+            let is_open = matches!(last, Some(Phase::Onset | Phase::Worse));
+            assert!(is_open, "the episode is open after {cut} events, and {last:?}");
             let mut detector = Detector::restore(loud(), &detector.snapshot()).unwrap();
             found.all(&mut detector, &events[cut..]);
             detector.close(&mut found.reports);
