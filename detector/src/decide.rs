@@ -99,9 +99,9 @@ impl Rules {
         if let Some(open) = episode {
             let over = open.is_over(event.time, pulse.every()) || spoke && open.is_silence();
             // What a person set does not become normal by lasting.
-            step.accepted = !over
-                && !event.is_decreed()
-                && open.age(event.time) >= self.accept_after.max(LEAST_VALUES * pulse.every());
+            let long = self.accept_after.max(LEAST_VALUES * pulse.every());
+            let is_old = open.strange_for(event.time).is_some_and(|seconds| seconds >= long);
+            step.accepted = !over && !event.is_decreed() && is_old;
             if over || step.accepted {
                 self.report(open, Phase::End, labels, out);
                 **episode = None;

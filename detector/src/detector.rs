@@ -8,6 +8,7 @@ mod unused;
 
 use serde::{Deserialize, Serialize};
 
+use self::log::About;
 use crate::config::Config;
 use crate::decide::{Course, Rules};
 use crate::episode::Strange;
@@ -15,14 +16,12 @@ use crate::event::{Event, Request, Sample, Timestamp};
 use crate::feature;
 use crate::feedback::Feedback;
 use crate::limit::{self, HardLimits};
-use crate::log::{
-    Awaited, Parameter, SessionEvidence, Sessions, TemplateIndex, TemplateStats, Templates, Vectors, Watches,
-};
+use crate::log::{Awaited, Parameter, SessionEvidence, Sessions, TemplateStats, Templates, Vectors, Watches};
 use crate::metric::{Beside, Row, is_counter};
 use crate::near::{NEAR_BUDGET, NearMisses};
 use crate::number::Bounded;
 use crate::pattern::{Mark, PatternReport, PatternState, Patterns};
-use crate::request::{Context, Traffic};
+use crate::request::{Context, Traffic, method};
 use crate::series::{Model, Of, RunningTime, Series, Table};
 use crate::snapshot::{self, SnapshotError};
 use crate::threshold::Budget;
@@ -335,6 +334,11 @@ impl Detector {
         Some((self.core.templates.text(index), self.core.templates.id(index)))
     }
 
+    /// The method and the route of the request that was observed last.
+    pub(crate) fn route(&self, last: &Request<'_>) -> (Option<&'static str>, &str) {
+        (method(last.method), self.core.traffic.last_route())
+    }
+
     /// What the message of a log verdict has where its template has `<*>`, in the order of the message: worked out on
     /// demand. Empty for any other verdict, and for a template that has been given up since.
     pub fn parameters<'m>(&self, verdict: &Verdict, message: &'m str) -> Vec<Parameter<'m>> {
@@ -344,11 +348,11 @@ impl Detector {
     }
 
     fn sample(&mut self, sample: &Sample<'_>, out: &mut Vec<Report>) -> Verdict {
-        self.row(Of::Metrics, sample, None, out)
+        self.row(Of::Metrics, sample, About::Nothing, out)
     }
 
-    /// Scores a row of metrics; what is measured in the lines of a template names it.
-    fn row(&mut self, of: Of, sample: &Sample<'_>, template: Option<TemplateIndex>, out: &mut Vec<Report>) -> Verdict {
+    /// Scores a row of metrics; the lines that it is about explain it.
+    fn row(&mut self, of: Of, sample: &Sample<'_>, about: About<'_>, out: &mut Vec<Report>) -> Verdict {
         let key = of.key(sample.subject.key());
         let fingerprint = Fingerprint(key);
         let answers = self.answers(fingerprint);
@@ -417,7 +421,7 @@ impl Detector {
             episode,
             pulse,
         };
-        let text = template.map(|index| core.templates.text(index));
+        let (templates, stats) = (&core.templates, &core.stats);
         let step = rules.decide(course, &event, &mut core.near, out, |total| {
             if hits.is_empty() {
                 let alarms = event.is_decreed();
@@ -428,7 +432,7 @@ impl Detector {
                 };
                 let (kind, explanation) = row.explain(sample.time, sample.values, parts, target);
                 let mut explanation = limits.keep(&sample.subject, explanation);
-                explanation.template = text.map(str::to_owned);
+                about.tell(&mut explanation, templates, stats);
                 if !alarms {
                     return (kind, explanation);
                 }
@@ -452,7 +456,7 @@ impl Detector {
                     explanation.features = feature::of_window(first.metric, &[(sample.time, first.value.value())]);
                 }
             }
-            explanation.template = text.map(str::to_owned);
+            about.tell(&mut explanation, templates, stats);
             (kind, limits.keep(&sample.subject, explanation))
         });
         if let Some(weight) = step.weight {

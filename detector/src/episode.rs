@@ -25,6 +25,8 @@ pub(crate) struct Episode {
     /// The greatest surprise, whichever event it was of.
     surprise: f64,
     threshold: f64,
+    /// When something came up in it that no pattern alarms about: that may become normal by lasting.
+    found: Option<Timestamp>,
     events: u64,
     kind: Kind,
     severity: Severity,
@@ -158,6 +160,7 @@ impl Episode {
             // By decree: a limit that a person set is as surprising as the threshold at least.
             surprise: event.surprise.max(threshold),
             threshold,
+            found: (!event.alarms()).then_some(event.time),
             events: 1,
             kind,
             severity: event.said_severity().max(severity_of(points)),
@@ -209,10 +212,16 @@ impl Episode {
     pub(crate) fn add(&mut self, event: &Strange<'_>, explain: impl FnOnce(f64) -> (Kind, Explanation)) -> bool {
         self.last = self.last.max(event.time);
         self.events += 1;
+        if !event.alarms() {
+            self.found.get_or_insert(event.time);
+        }
         let before = self.surprise;
         self.surprise = before.max(event.surprise);
         let rank = event.rank(self.threshold);
-        let is_as_grave = rank.severity >= self.rank.severity;
+        // What calls itself fatal matters as much as anything that came before it, also when it is not quite as rare: the
+        // first one has made new lines a little less of a surprise.
+        let is_fatal = event.level == Some(Level::Fatal);
+        let is_as_grave = rank.severity >= self.rank.severity || is_fatal;
         let farther = event.above_limit.is_some_and(|excess| match self.kind {
             Kind::Pattern => is_as_grave,
             Kind::Rule => excess > self.excess(),
@@ -222,7 +231,7 @@ impl Episode {
         self.above_limit |= new_limit;
         let new_pattern = self.list(event);
         // What somebody is woken for has to be told even if somebody was woken for something else a minute ago.
-        let new_grave = rank.severity >= Severity::High
+        let new_grave = (is_fatal || rank.severity >= Severity::High)
             && event.surprise >= self.threshold
             && self.grave.len() <= usize::from(MOST_MORE)
             && !self.grave.contains(&event.fingerprint);
@@ -296,6 +305,12 @@ impl Episode {
         now.seconds_since(self.onset)
     }
 
+    /// How long it has been strange at `now`, lines left out that patterns alarm about: they are told once for as long as
+    /// they come, however often other lines are between them.
+    pub(crate) fn strange_for(&self, now: Timestamp) -> Option<f64> {
+        self.found.map(|since| now.seconds_since(since))
+    }
+
     /// Whether nothing strange has come for so long that it is over.
     pub(crate) fn is_over(&self, now: Timestamp, usual_gap: f64) -> bool {
         let quiet = now.seconds_since(self.last);
@@ -364,7 +379,11 @@ impl Episode {
     /// and how long it lasts. Each of the three can only raise it.
     fn judge(&self) -> Severity {
         let minutes = self.last.seconds_since(self.onset).max(0.0) / 60.0;
-        let lasting = (minutes / 30.0).min(1.0);
+        // A line says itself how bad it is. That harmless ones have come for hours before makes it no worse.
+        let lasting = match self.kind {
+            Kind::LogSeverity | Kind::NewTemplate | Kind::LogBurst | Kind::Pattern => 0.0,
+            _ => (minutes / 30.0).min(1.0),
+        };
         severity_of(self.points.map(|points| points + lasting))
     }
 

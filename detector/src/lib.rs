@@ -39,6 +39,7 @@ pub use event::{Event, Finite, Label, Level, LogRecord, Request, Sample, Subject
 pub use footprint::{Part, footprint};
 pub use limit::HardLimits;
 pub use log::{Mined, Miner, Parameter, ParameterValue, SessionEvidence};
+pub use metric::unit;
 pub use near::NEAR_BUDGET;
 pub use pattern::{
     Absence, By, Change, Changes, Count, Factor, Fuzzy, Growth, Lines, Pattern, PatternConfig, PatternName,
@@ -48,7 +49,8 @@ pub use pattern::{
 pub use plain::in_plain_words;
 pub use relay::{Envelope, FieldName, Pass, Relay, RelayConfig, Relayed};
 pub use scorer::{
-    Answer, Document, Emit, Input, Interval, Line, OpenError, Problem, Role, RowVerdict, Scorer, SessionVerdict,
+    Answer, Document, Emit, Group, Input, Interval, Line, OpenError, Problem, Role, RowVerdict, Scorer, Seen,
+    SessionVerdict,
 };
 pub use snapshot::SnapshotError;
 pub use verdict::{

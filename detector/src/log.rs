@@ -1,6 +1,7 @@
 //! Log lines: what a line is (its template), and how strange it is for this subject.
 
 mod awaited;
+mod busiest;
 mod miner;
 mod novelty;
 mod parameter;
@@ -17,6 +18,7 @@ pub use parameter::{Parameter, ParameterValue};
 pub use session::SessionEvidence;
 
 pub(crate) use awaited::{Awaited, Kind as AwaitedKind, Look, MOST_AWAITED};
+pub(crate) use busiest::{Busiest, Busy};
 pub(crate) use parameter::Watches;
 pub(crate) use session::{ALL_EVENTS, ALL_PROFILES, ALL_STEPS, Ended, Origin, Sessions, session_in};
 pub(crate) use stream::{Stream, TemplateStats};

@@ -11,4 +11,5 @@ mod together;
 mod unit;
 
 pub(crate) use row::{Beside, Row};
-pub(crate) use unit::{is_counter, unit};
+pub(crate) use unit::is_counter;
+pub use unit::unit;

@@ -19,9 +19,11 @@ mod measure;
 mod read;
 mod track;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
+use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::de::{DeserializeSeed, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::event::{Level, Timestamp};
 use crate::verdict::Severity;
@@ -97,7 +99,7 @@ impl PatternConfig {
     }
 
     /// Reads what does not contradict itself.
-    pub(crate) fn consistent<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    pub(crate) fn consistent<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let config = PatternConfig::deserialize(deserializer)?;
         match config.change.0.keys().next().filter(|_| !config.library) {
             None => Ok(config),
@@ -110,30 +112,79 @@ impl PatternConfig {
 }
 
 /// Patterns that can be used together: every expression is one, every name is there once, and what is referred to exists.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize)]
 #[cfg_attr(feature = "schema", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "schema", schemars(with = "Vec<Pattern>", extend("maxItems" = 200)))]
-#[serde(try_from = "Vec<serde_json::Value>", into = "Vec<Pattern>")]
+#[serde(into = "Vec<Pattern>")]
 pub struct PatternRules(Vec<Pattern>);
 
-/// Pattern by pattern, so that a mistake names the pattern that it is in.
-impl TryFrom<Vec<serde_json::Value>> for PatternRules {
-    type Error = String;
+/// Pattern by pattern, so that a mistake names the pattern that it is in, and its place is that of the pattern.
+impl<'de> Deserialize<'de> for PatternRules {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_seq(InOrder)
+    }
+}
 
-    fn try_from(values: Vec<serde_json::Value>) -> Result<Self, String> {
+struct InOrder;
+
+impl<'de> Visitor<'de> for InOrder {
+    type Value = PatternRules;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a sequence")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<PatternRules, A::Error> {
         let mut rules: Vec<Pattern> = Vec::new();
-        for (index, value) in values.into_iter().take(MOST_PATTERNS + 1).enumerate() {
-            let pattern = read::pattern(&value).map_err(|Mistake { field, message }| {
-                let name = value.get("name").and_then(serde_json::Value::as_str);
-                let name = name.map_or_else(|| format!("number {}", index + 1), |name| format!("`{name}`"));
-                match field.as_str() {
-                    "" => format!("pattern {name}: {message}"),
-                    field => format!("pattern {name}, field `{field}`: {message}"),
-                }
-            })?;
+        while rules.len() <= MOST_PATTERNS
+            && let Some(pattern) = list.next_element_seed(Next(&rules))?
+        {
             rules.push(pattern);
         }
-        PatternRules::try_from(rules)
+        PatternRules::try_from(rules).map_err(A::Error::custom)
+    }
+}
+
+/// The pattern behind these.
+struct Next<'a>(&'a [Pattern]);
+
+impl<'de> DeserializeSeed<'de> for Next<'_> {
+    type Value = Pattern;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Pattern, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Next<'_> {
+    type Value = Pattern;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a map")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut fields: A) -> Result<Pattern, A::Error> {
+        let mut map = serde_json::Map::new();
+        while let Some((name, value)) = fields.next_entry::<String, serde_json::Value>()? {
+            map.insert(name, value);
+        }
+        let pattern = read::pattern(&map).map_err(|mistakes| {
+            let name = map.get("name").and_then(serde_json::Value::as_str);
+            let name = name.map_or_else(|| format!("number {}", self.0.len() + 1), |name| format!("`{name}`"));
+            let told = mistakes
+                .into_iter()
+                .map(|Mistake { field, message }| match field.as_str() {
+                    "" => format!("pattern {name}: {message}"),
+                    field => format!("pattern {name}, field `{field}`: {message}"),
+                });
+            A::Error::custom(told.collect::<Vec<_>>().join("; "))
+        })?;
+        is_named(self.0, &pattern).map_err(A::Error::custom)?;
+        // What it refers to may come behind it.
+        if !pattern.when.refers() {
+            Patterns::check(std::slice::from_ref(&pattern)).map_err(A::Error::custom)?;
+        }
+        Ok(pattern)
     }
 }
 
@@ -142,29 +193,31 @@ impl TryFrom<Vec<Pattern>> for PatternRules {
 
     fn try_from(rules: Vec<Pattern>) -> Result<Self, String> {
         if rules.len() > MOST_PATTERNS {
-            return Err(format!(
-                "{} patterns are too many: give at most {MOST_PATTERNS}",
-                rules.len()
-            ));
+            return Err(format!("these are too many patterns: give at most {MOST_PATTERNS}"));
         }
-        let mut names = BTreeSet::new();
-        for pattern in &rules {
-            let name = pattern.name.as_str();
-            if library::named(name).is_some() {
-                return Err(format!(
-                    "pattern `{name}`, field `name`: a pattern of the library is called that: choose another name, or \
-                     write what is different of it under `change`"
-                ));
-            }
-            if !names.insert(name) {
-                return Err(format!(
-                    "pattern `{name}`, field `name`: another pattern is called that, too: give each its own name"
-                ));
-            }
+        for (index, pattern) in rules.iter().enumerate() {
+            is_named(rules.get(..index).unwrap_or_default(), pattern)?;
         }
         Patterns::check(&rules)?;
         Ok(PatternRules(rules))
     }
+}
+
+/// Whether a pattern has a name of its own, beside those before it and those of the library.
+fn is_named(before: &[Pattern], pattern: &Pattern) -> Result<(), String> {
+    let name = pattern.name.as_str();
+    if library::named(name).is_some() {
+        return Err(format!(
+            "pattern `{name}`, field `name`: a pattern of the library is called that: choose another name, or write \
+             what is different of it under `change`"
+        ));
+    }
+    if before.iter().any(|pattern| pattern.name.as_str() == name) {
+        return Err(format!(
+            "pattern `{name}`, field `name`: another pattern is called that, too: give each its own name"
+        ));
+    }
+    Ok(())
 }
 
 impl From<PatternRules> for Vec<Pattern> {

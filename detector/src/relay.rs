@@ -1,6 +1,7 @@
 //! Lines that are passed on: which of them, and with what was said of them. What stands in the way of a stream (a command
 //! in a pipe, a filter of an agent) joins the lines that it read with what the scorer wrote about them.
 
+mod native_json;
 #[cfg(test)]
 mod tests;
 
@@ -10,7 +11,7 @@ use memchr::memchr;
 use memchr::memmem;
 use serde::{Deserialize, Serialize};
 
-use crate::wire::MAX_LINE_BYTES;
+use crate::wire::{Format, MAX_LINE_BYTES};
 
 /// What is passed on, and how.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -21,8 +22,11 @@ pub struct RelayConfig {
     pub pass: Pass,
     /// One in so many of the lines that `pass` leaves out is passed on as well, the first of them included.
     pub sample: Option<NonZeroU64>,
-    /// The field into which the verdict is written; without it lines are passed on to the byte as they came.
+    /// The field into which the verdict is written, in the place of what a line has in it; without it lines are passed on
+    /// to the byte as they came.
     pub annotate: Option<FieldName>,
+    /// Whether lines stay as they came in which nothing is strange and with which nothing was reported.
+    pub only_strange: bool,
     /// What a line is.
     pub envelope: Envelope,
 }
@@ -50,8 +54,19 @@ pub enum Envelope {
     #[default]
     Object,
     /// One of Vector's events, `{"log": {…}}`: the event inside gets the field. A metric gets the tag
-    /// `<field>_anomaly` when it is anomalous, since the values of tags are texts that are kept for ever.
+    /// `<field>_anomaly` when it is anomalous, since the values of tags are texts that are kept for ever. A list of
+    /// events is passed on as it is; tags without a value become `[null]`, since Vector refuses the `null` that it writes.
     NativeJson,
+}
+
+impl Envelope {
+    /// What a line of this format is.
+    pub fn of(format: Format) -> Self {
+        match format {
+            Format::NativeJson => Envelope::NativeJson,
+            _ => Envelope::Object,
+        }
+    }
 }
 
 /// The name of a field: of letters, digits, `_`, `-`, `.` and `@`, and at most 64 of them.
@@ -297,39 +312,49 @@ impl Relay {
 
     fn write(&self, line: &[u8], ended: bool, said: &Said<'_>, out: &mut Vec<u8>) {
         let object = line.trim_ascii_end();
-        match &self.config.annotate {
-            Some(field) if !said.unread && !object.is_empty() => {
-                let parts = match self.config.envelope {
-                    Envelope::Object => in_object(object),
-                    Envelope::NativeJson => in_event(object),
-                };
-                match parts {
+        let field = self
+            .config
+            .annotate
+            .as_ref()
+            .filter(|_| !said.unread && !object.is_empty() && self.is_annotated(said));
+        match (self.config.envelope, field) {
+            (Envelope::Object, Some(field)) => {
+                match in_object(object) {
                     Some((before, after)) => {
-                        out.extend_from_slice(before);
-                        self.field(field, !before.trim_ascii_end().ends_with(b"{"), said, out);
+                        without(field, before, out);
+                        self.field(field, !out.trim_ascii_end().ends_with(b"{"), said, out);
                         out.extend_from_slice(after);
                     }
-                    None if self.config.envelope == Envelope::Object => {
+                    None => {
                         out.extend_from_slice(b"{\"message\":");
                         let text = String::from_utf8_lossy(line.strip_suffix(b"\r").unwrap_or(line));
                         crate::scorer::json(out, &text);
                         self.field(field, true, said, out);
                         out.push(b'}');
                     }
-                    None => metric(object, field, said, out),
                 }
                 out.push(b'\n');
+                return;
             }
-            _ => {
-                out.extend_from_slice(line);
-                if ended {
-                    out.push(b'\n');
-                }
+            (Envelope::NativeJson, Some(field)) => {
+                let mut verdict = Vec::new();
+                self.verdict(said, &mut verdict);
+                native_json::annotate(object, field, &verdict, said.anomalous, out);
+                out.push(b'\n');
+                return;
             }
+            (Envelope::NativeJson, None) => native_json::pass(line, out),
+            (Envelope::Object, None) => out.extend_from_slice(line),
+        }
+        if ended {
+            out.push(b'\n');
         }
     }
 
-    /// The verdict on the row as the detector wrote it, and the reports that came with it.
+    fn is_annotated(&self, said: &Said<'_>) -> bool {
+        !self.config.only_strange || said.anomalous || !self.reports.is_empty()
+    }
+
     fn field(&self, field: &FieldName, follows: bool, said: &Said<'_>, out: &mut Vec<u8>) {
         if follows {
             out.push(b',');
@@ -337,6 +362,11 @@ impl Relay {
         out.push(b'"');
         out.extend_from_slice(field.0.as_bytes());
         out.extend_from_slice(b"\":");
+        self.verdict(said, out);
+    }
+
+    /// The verdict on the row as the detector wrote it, and the reports that came with it.
+    fn verdict(&self, said: &Said<'_>, out: &mut Vec<u8>) {
         if self.reports.is_empty() {
             out.extend_from_slice(said.row);
             return;
@@ -360,95 +390,48 @@ fn in_object(object: &[u8]) -> Option<(&[u8], &[u8])> {
     object.split_at_checked(object.len() - 1)
 }
 
-/// The same of the event inside `{"log":{…}}` and `{"trace":{…}}`.
-fn in_event(object: &[u8]) -> Option<(&[u8], &[u8])> {
-    let inside = object.trim_ascii_start().strip_prefix(b"{")?.trim_ascii_start();
-    if !inside.starts_with(b"\"log\"") && !inside.starts_with(b"\"trace\"") {
-        return None;
-    }
-    let (before, _) = in_object(object)?;
-    let event = before.trim_ascii_end().len().checked_sub(1)?;
-    let (before, after) = object.split_at_checked(event)?;
-    after.starts_with(b"}").then_some((before, after))
-}
-
-/// A metric has no place for a verdict but its tags, whose values are texts.
-fn metric(object: &[u8], field: &FieldName, said: &Said<'_>, out: &mut Vec<u8>) {
-    let place = if said.anomalous { Tags::of(object) } else { None };
-    let Some(Tags { before, are_new, after }) = place else {
+/// Copies an object as far as it goes, but for the members of this name: a reader of an object with two of a name takes
+/// either of them.
+fn without(field: &FieldName, object: &[u8], out: &mut Vec<u8>) {
+    let quoted = format!("\"{}\"", field.0);
+    if memmem::find(object, quoted.as_bytes()).is_none() {
         out.extend_from_slice(object);
         return;
-    };
-    let is_last = after.trim_ascii_start().starts_with(b"}");
-    out.extend_from_slice(before);
-    out.extend_from_slice(if are_new { b"\"tags\":{\"" } else { b"\"" });
-    out.extend_from_slice(field.0.as_bytes());
-    out.extend_from_slice(b"_anomaly\":\"true\"");
-    out.extend_from_slice(match (are_new, is_last) {
-        (true, true) => b"}",
-        (true, false) => b"},",
-        (false, true) => b"",
-        (false, false) => b",",
-    });
-    out.extend_from_slice(after);
-}
-
-/// Where a metric's tags begin, or would.
-struct Tags<'a> {
-    before: &'a [u8],
-    are_new: bool,
-    after: &'a [u8],
-}
-
-impl<'a> Tags<'a> {
-    fn of(object: &'a [u8]) -> Option<Self> {
-        let (mut depth, mut at, mut event) = (0, 0, None);
-        while let Some(byte) = object.get(at) {
-            at += 1;
-            match byte {
-                b'"' => {
-                    let text = object.get(at..)?;
-                    let end = end_of_text(text)?;
-                    at += end;
-                    let value = object.get(at..)?.trim_ascii_start().strip_prefix(b":");
-                    if depth == 2
-                        && text.get(..end) == Some(b"tags\"")
-                        && let Some(tags) = value.and_then(|value| value.trim_ascii_start().strip_prefix(b"{"))
-                    {
-                        let (before, after) = object.split_at_checked(object.len() - tags.len())?;
-                        return Some(Tags {
-                            before,
-                            are_new: false,
-                            after,
-                        });
-                    }
-                }
-                b'{' | b'[' => {
-                    depth += 1;
-                    if depth == 2 && event.is_none() {
-                        event = Some(at);
-                    }
-                }
-                b'}' | b']' => depth -= 1,
-                _ => {}
-            }
-        }
-        let (before, after) = object.split_at_checked(event?)?;
-        Some(Tags {
-            before,
-            are_new: true,
-            after,
-        })
     }
-}
-
-/// Where a text ends, behind its last quote.
-fn end_of_text(text: &[u8]) -> Option<usize> {
-    let mut escaped = false;
-    let end = text.iter().position(|byte| {
-        let ends = *byte == b'"' && !escaped;
-        escaped = *byte == b'\\' && !escaped;
-        ends
-    })?;
-    Some(end + 1)
+    // What follows the member before: its comma is that of a member that is left out.
+    let (mut depth, mut at, mut copied) = (0_usize, 0, 0);
+    let mut left_out = None;
+    while let Some(byte) = object.get(at) {
+        match byte {
+            b'"' => {
+                let rest = object.get(at + 1..).unwrap_or_default();
+                let end = at + 1 + native_json::end_of_text(rest).unwrap_or(rest.len());
+                let after = object.get(end..).unwrap_or_default().trim_ascii_start();
+                if depth == 1
+                    && left_out.is_none()
+                    && after.starts_with(b":")
+                    && object.get(at..end) == Some(quoted.as_bytes())
+                {
+                    out.extend_from_slice(object.get(copied..at).unwrap_or_default());
+                    left_out = Some(at);
+                }
+                at = end;
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth = depth.saturating_sub(1),
+            b',' if depth == 1 && left_out.take().is_some() => copied = at + 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    if left_out.is_none() {
+        out.extend_from_slice(object.get(copied..).unwrap_or_default());
+        return;
+    }
+    // It was the last one.
+    out.truncate(out.trim_ascii_end().len());
+    if out.ends_with(b",") {
+        out.pop();
+    }
 }

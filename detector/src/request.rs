@@ -17,6 +17,7 @@ mod tail;
 mod traffic;
 mod window;
 
+pub(crate) use route::method;
 pub(crate) use traffic::{Context, Traffic};
 
 /// How many sites are kept beside so many routes. A site remembers its paths, so that it is larger than a route.

@@ -1,7 +1,9 @@
 //! Bytes in, verdicts out: a reader and a detector. This is what the engine, the browser and the native
 //! run of the command line have in common, so that all of them write the same bytes.
 
+mod held;
 mod line;
+mod seen;
 
 use std::borrow::Cow;
 
@@ -15,7 +17,9 @@ use crate::order;
 use crate::snapshot::SnapshotError;
 use crate::verdict::{Fingerprint, Label, score};
 use crate::wire::{Format, Found, Reader, Row};
+use held::{Held, LineRow};
 pub use line::{Line, Problem, RowVerdict, SessionVerdict};
+pub use seen::{Group, Seen};
 
 /// One input: how it is read, what it is for and what is written about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -255,34 +259,47 @@ impl Scorer {
         self.detector.begin_input();
     }
 
+    /// What comes from now on happened at this time, as far as it does not tell its own: for hosts that know when a
+    /// record was made.
+    pub fn set_time(&mut self, time: Timestamp) {
+        if let Some(reader) = &mut self.reader {
+            reader.set_time(time);
+        }
+    }
+
     /// Reads a chunk of the input, cut anywhere, and appends what is to be said about it.
     pub fn push(&mut self, chunk: &[u8], out: &mut Vec<u8>) {
+        self.push_seen(chunk, out, &mut unseen);
+    }
+
+    /// The same, and shows every event with its verdict, and every anomaly that is told.
+    pub fn push_seen(&mut self, chunk: &[u8], out: &mut Vec<u8>, seen: &mut impl FnMut(Seen<'_>)) {
         let Some(mut reader) = self.reader.take() else {
             return;
         };
         if self.line.is_some() {
-            self.push_lines(chunk, &mut reader, out);
+            self.push_lines(chunk, &mut reader, out, seen);
         } else {
-            reader.read(chunk, &mut |row| self.row(row, out));
+            reader.read(chunk, &mut |row| self.row(row, out, seen));
         }
         self.reader = Some(reader);
     }
 
-    fn push_lines(&mut self, chunk: &[u8], reader: &mut Reader, out: &mut Vec<u8>) {
-        let found = match reader.find_out(chunk, &mut |row| self.row(row, out)) {
+    fn push_lines(&mut self, chunk: &[u8], reader: &mut Reader, out: &mut Vec<u8>, seen: &mut impl FnMut(Seen<'_>)) {
+        let found = match reader.find_out(chunk, &mut |row| self.row(row, out, seen)) {
             Found::Already => None,
             Found::Not => return,
             Found::Now(bytes) => Some(bytes),
         };
         let mut rest = found.as_deref().unwrap_or(chunk);
         while let Some((line, after)) = memchr(b'\n', rest).and_then(|end| rest.split_at_checked(end + 1)) {
-            reader.read(line, &mut |row| self.row(row, out));
-            reader.end_line(&mut |row| self.row(row, out));
+            reader.read(line, &mut |row| self.row(row, out, seen));
+            reader.end_line(&mut |row| self.row(row, out, seen));
             self.end_line(out);
             rest = after;
         }
         if !rest.is_empty() {
-            reader.read(rest, &mut |row| self.row(row, out));
+            reader.read(rest, &mut |row| self.row(row, out, seen));
             if let Some(line) = &mut self.line {
                 line.begun = true;
             }
@@ -293,19 +310,29 @@ impl Scorer {
     /// the beginning of an input whose format is not clear.
     pub fn flush(&mut self, out: &mut Vec<u8>) {
         if let Some(mut reader) = self.reader.take() {
-            reader.flush(&mut |row| self.row(row, out));
+            reader.flush(&mut |row| self.row(row, out, &mut unseen));
             self.reader = Some(reader);
         }
     }
 
     /// The input is over.
     pub fn finish(&mut self, out: &mut Vec<u8>) {
+        self.finish_seen(out, &mut unseen);
+    }
+
+    /// The same, and shows what was still to be seen.
+    pub fn finish_seen(&mut self, out: &mut Vec<u8>, seen: &mut impl FnMut(Seen<'_>)) {
         let Some(mut reader) = self.reader.take() else {
             return;
         };
-        reader.finish(&mut |row| self.row(row, out));
+        reader.finish(&mut |row| self.row(row, out, seen));
         if self.line.as_ref().is_some_and(|line| line.begun || line.rows > 0) {
             self.end_line(out);
+        }
+        if let Some(year) = reader.assumed_year() {
+            let note = format!("times that name no year are taken to be of {year}; --year sets another one");
+            let (row, format) = (None, None);
+            write(out, &Line::Note { note, row, format });
         }
         if reader.assumed_interval() {
             write(
@@ -325,8 +352,13 @@ impl Scorer {
     /// Everything is over: episodes and sessions that are still open are reported as they stand, and notes tell what was
     /// configured for nothing.
     pub fn close(&mut self, out: &mut Vec<u8>) {
+        self.close_seen(out, &mut unseen);
+    }
+
+    /// The same, and shows the anomalies that are told.
+    pub fn close_seen(&mut self, out: &mut Vec<u8>, seen: &mut impl FnMut(Seen<'_>)) {
         self.detector.close(&mut self.reports);
-        self.report(out);
+        self.report(out, seen);
         let old = self.resumed.filter(|_| self.old > 0).map(|time| {
             format!(
                 "{} of {} events are older than the last one of the state ({time}): they were scored and learned from \
@@ -357,7 +389,7 @@ impl Scorer {
     pub fn tick(&mut self, now: Timestamp, out: &mut Vec<u8>) {
         self.flush(out);
         self.detector.tick(now, &mut self.reports);
-        self.report(out);
+        self.report(out, &mut unseen);
     }
 
     /// The whole state, to go on from later.
@@ -370,7 +402,7 @@ impl Scorer {
         self.detector.status()
     }
 
-    fn row(&mut self, row: Row<'_>, out: &mut Vec<u8>) {
+    fn row(&mut self, row: Row<'_>, out: &mut Vec<u8>, seen: &mut impl FnMut(Seen<'_>)) {
         if let Row::Found(format, note) = row {
             let (row, format) = (None, Some(format));
             write(out, &Line::Note { note, row, format });
@@ -384,11 +416,20 @@ impl Scorer {
                 self.old += u64::from(self.resumed.is_some_and(|resumed| event.time() < resumed));
                 let verdict = self.detector.observe(&event, &mut self.reports);
                 self.last_event = number;
-                self.report(out);
+                self.report(out, seen);
                 line = RowVerdict::new(number, &verdict);
-                if let Some((template, id)) = self.detector.template(&verdict) {
+                let template = self.detector.template(&verdict);
+                if let Some((template, id)) = template {
                     line.template = Some(Cow::Borrowed(template));
                     line.template_id = Some(Fingerprint(id));
+                }
+                if matches!(self.role, Role::Score) {
+                    seen(Seen::Event {
+                        row: number,
+                        event: &event,
+                        verdict: &verdict,
+                        group: Group::of(&event, template, &self.detector),
+                    });
                 }
                 Held::Event(verdict.fingerprint)
             }
@@ -462,13 +503,19 @@ impl Scorer {
         self.last_event.checked_sub(rows as u64)
     }
 
-    fn report(&mut self, out: &mut Vec<u8>) {
+    fn report(&mut self, out: &mut Vec<u8>, seen: &mut impl FnMut(Seen<'_>)) {
         for report in std::mem::take(&mut self.reports) {
             match report {
                 Report::Anomaly(mut anomaly) => {
                     if matches!(self.emit, Emit::Anomalies | Emit::All) {
                         anomaly.row = self.row_at(anomaly.timestamp);
+                        let start = out.len();
                         write(out, &anomaly);
+                        let line = out.get(start..).unwrap_or_default();
+                        seen(Seen::Told {
+                            anomaly: &anomaly,
+                            line,
+                        });
                     }
                 }
                 Report::Session {
@@ -497,63 +544,8 @@ impl Scorer {
     }
 }
 
-/// What a row held.
-#[derive(Debug, Clone, Copy)]
-enum Held {
-    Event(Fingerprint),
-    /// More of the event of this row.
-    Continues(u64),
-    /// No event, and why.
-    Nothing(&'static str),
-}
-
-impl Default for Held {
-    fn default() -> Self {
-        Held::Nothing("the row is blank")
-    }
-}
-
-impl Held {
-    fn write(self, row: &RowVerdict<'_>, out: &mut Vec<u8>) {
-        match self {
-            Held::Continues(continues) => write(
-                out,
-                &Line::Continues {
-                    row: row.row,
-                    continues,
-                },
-            ),
-            Held::Event(_) | Held::Nothing(_) => write(out, row),
-        }
-    }
-}
-
-/// What is said of a line, of what it held the strangest.
-#[derive(Debug, Default)]
-struct LineRow {
-    /// Some of the line has come, and its end has not.
-    begun: bool,
-    rows: u32,
-    anomaly: bool,
-    surprise: f64,
-    held: Held,
-    /// As it is written.
-    said: Vec<u8>,
-}
-
-impl LineRow {
-    fn take(&mut self, row: &RowVerdict<'_>, held: Held) {
-        self.rows += 1;
-        if self.rows > 1 && (row.anomaly, row.surprise) <= (self.anomaly, self.surprise) {
-            return;
-        }
-        self.anomaly = row.anomaly;
-        self.surprise = row.surprise;
-        self.held = held;
-        self.said.clear();
-        held.write(row, &mut self.said);
-    }
-}
+/// Nobody looks: what is shown then costs nothing.
+fn unseen(_: Seen<'_>) {}
 
 /// In nanoseconds. No event is known to be of that year.
 const FIRST_YEAR: i64 = 31_536_000_000_000_000;

@@ -212,9 +212,11 @@ impl Pulse {
         self.tail.surprise(self.nominal(quiet)).at_most(known)
     }
 
-    /// The usual running time between events, in seconds.
-    pub(crate) fn usual(&self) -> f64 {
-        self.mean
+    /// How long it has been silent and how much time there usually is between two of its events, in seconds of event time:
+    /// what people compare with their clocks. What is judged is running time, in which nobody's pauses count.
+    pub(crate) fn told(&self, now: Timestamp) -> (f64, f64) {
+        let away = self.last_time.map_or(0.0, |last| now.seconds_since(last));
+        (away, self.every)
     }
 
     /// Gaps of events that come at random follow an exponential distribution. Where they vary more than that, the rate

@@ -7,7 +7,7 @@ use crate::joint::JointModel;
 
 const MAGIC: &[u8; 8] = b"wpstate\n";
 /// Raised with every change of the state's layout.
-const VERSION: u16 = 6;
+const VERSION: u16 = 7;
 const HEADER: usize = 8 + 2 + SHAPE;
 /// Four bounds of four bytes, and a byte for each of the two lists of models.
 const SHAPE: usize = 4 * 4 + 2;

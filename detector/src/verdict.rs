@@ -265,9 +265,13 @@ pub struct Explanation {
     /// The nearest values that would not have been flagged, other things being equal; empty when no value of
     /// this event alone would have changed the verdict, or when there is no value to change.
     pub counterfactual: Vec<Substitution>,
-    /// For log lines, the template of the line with `<*>` for what varies.
+    /// For log lines, the template of the line with `<*>` for what varies; where the lines of a minute are more than usual,
+    /// the template that rose most.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub template: Option<String>,
+    /// How many lines of that minute were of this template, at most: for what is counted of a log only.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub template_lines: Option<u32>,
     /// For patterns that alarm, the line that the event was found with: its first 200 bytes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub line: Option<String>,

@@ -19,14 +19,17 @@ pub mod kubernetes;
 mod lines;
 pub mod logfmt;
 mod naming;
+pub(crate) mod native_json;
 pub mod ndjson;
 pub mod otlp;
 mod payload;
+mod points;
 pub mod prometheus;
 pub(crate) mod quantity;
 mod record;
 mod service;
 pub mod syslog;
+mod tape;
 pub mod text;
 mod time;
 
@@ -66,6 +69,8 @@ pub enum Format {
     Otlp,
     /// Prometheus' text exposition, and OpenMetrics.
     Prometheus,
+    /// Vector's events: logs, metrics and traces.
+    NativeJson,
 }
 
 /// One row of the input.
@@ -121,7 +126,7 @@ impl Decoder {
     fn new(format: Format, input: &Input) -> Self {
         match format {
             Format::Auto => Decoder::Auto(Box::new(detect::Auto::new(input))),
-            Format::Ndjson | Format::Otlp => Decoder::Ndjson(Box::new(ndjson::Ndjson::new(input))),
+            Format::Ndjson | Format::Otlp | Format::NativeJson => Decoder::Ndjson(Box::new(ndjson::Ndjson::new(input))),
             Format::Csv => Decoder::Csv(Box::new(csv::Csv::new(input))),
             Format::Logfmt => Decoder::Logfmt(Box::new(logfmt::Logfmt::new(input))),
             Format::Prometheus => Decoder::Prometheus(Box::default()),
@@ -143,8 +148,14 @@ impl Reader {
                 interval: input.interval_seconds.seconds(),
                 stated: false,
                 assumed: false,
+                year: None,
             },
         }
+    }
+
+    /// Rows that state no time are of this one from now on.
+    pub(crate) fn set_time(&mut self, time: Timestamp) {
+        self.clock.pass(Some(time));
     }
 
     /// Reads a chunk and hands on every row that is complete.
@@ -240,6 +251,11 @@ impl Reader {
     pub fn assumed_interval(&self) -> bool {
         self.clock.assumed
     }
+
+    /// The year that was assumed, where the times of the input name none.
+    pub fn assumed_year(&self) -> Option<i16> {
+        self.clock.year
+    }
 }
 
 /// Gives a time to rows that have none: one interval after the row before, or the same moment where the
@@ -250,9 +266,16 @@ pub(crate) struct Clock {
     interval: f64,
     stated: bool,
     assumed: bool,
+    /// The year that the first time was taken to be of, which named none.
+    year: Option<i16>,
 }
 
 impl Clock {
+    /// Times that name no year are taken to be of this one.
+    pub(crate) fn assume_year(&mut self, year: i16) {
+        self.year = Some(year);
+    }
+
     /// The time of a row, from what the row says.
     pub(crate) fn time(&mut self, stated: Option<Timestamp>) -> Timestamp {
         self.assumed |= stated.is_none() && !self.stated;

@@ -93,8 +93,10 @@ fn check(name: &str, say: impl Fn(&Entry) -> String) -> Vec<Entry> {
     }
     assert!(failures.is_empty(), "{}", failures.join("\n"));
     for entry in &entries {
+        // Names are quoted, and one of them may be a word that is jargon elsewhere.
+        let prose: String = entry.said.split('`').step_by(2).collect();
         for word in JARGON {
-            assert!(!entry.said.contains(word), "{}: `{word}` in {}", entry.name, entry.said);
+            assert!(!prose.contains(word), "{}: `{word}` in {}", entry.name, entry.said);
         }
     }
     entries

@@ -78,8 +78,8 @@ impl Core {
             };
             if surprise < rules.threshold {
                 if episode.is_none() {
-                    let usual = pulse.usual();
-                    let explain = |total| (Kind::Silence, Explanation::silence(total, quiet, usual));
+                    let (away, usual) = pulse.told(now);
+                    let explain = |total| (Kind::Silence, Explanation::silence(total, away, usual));
                     let course = Course {
                         key,
                         labels,
@@ -94,11 +94,12 @@ impl Core {
             if episode.is_some() {
                 continue;
             }
+            let (away, usual) = pulse.told(now);
             let begun = Episode::begin(
                 &event,
                 rules.threshold,
                 Kind::Silence,
-                Explanation::silence(surprise, quiet, pulse.usual()),
+                Explanation::silence(surprise, away, usual),
             );
             out.push(Report::Anomaly(Box::new(begun.report(Phase::Onset, labels))));
             *episode = Some(Box::new(begun));

@@ -3,17 +3,74 @@
 use super::{Core, Detector, Report};
 use crate::decide::Course;
 use crate::episode::Strange;
-use crate::event::{Finite, LogRecord, Sample, Value};
+use crate::event::{Finite, Level, LogRecord, Sample, Value};
 use crate::feature;
 use crate::limit;
-use crate::log::{Ended, Match, Origin, Stream, TemplateStats, session_in};
+use crate::log::{Busiest, Busy, Ended, Match, Origin, Stream, TemplateIndex, TemplateStats, Templates, session_in};
 use crate::number::Bounded;
 use crate::pattern::Mark;
 use crate::series::{Model, Of, Series};
-use crate::verdict::{Fingerprint, Verdict};
+use crate::verdict::{Contribution, Explanation, Fingerprint, Observation, Verdict};
 
 /// What is counted of a subject's log in each minute.
 const COUNTED: [&str; 3] = ["errors_per_minute", "warnings_per_minute", "lines_per_minute"];
+
+/// Whether a line of this level is one of those that a metric of the above counts.
+fn is_counted(metric: &str, level: Level) -> bool {
+    match COUNTED.iter().position(|counted| *counted == metric) {
+        Some(0) => level >= Level::Error,
+        Some(1) => level == Level::Warn,
+        _ => true,
+    }
+}
+
+/// The lines that a row of metrics is about.
+#[derive(Clone, Copy)]
+pub(super) enum About<'a> {
+    /// None: the metrics are somebody's own.
+    Nothing,
+    /// The values are measured in lines of this template.
+    Template(TemplateIndex),
+    /// Counted were these lines of a minute.
+    Lines(&'a Busiest),
+}
+
+impl About<'_> {
+    /// Says which lines they were.
+    pub(super) fn tell(&self, explanation: &mut Explanation, templates: &Templates, stats: &[Option<TemplateStats>]) {
+        let index = match self {
+            About::Nothing => return,
+            About::Template(index) => *index,
+            About::Lines(busiest) => {
+                let Some(rise) = explanation.contributions.iter().find(|part| rises(part)) else {
+                    return;
+                };
+                let usual = |busy: Busy| {
+                    let stats = stats.get(busy.template.slot()).and_then(Option::as_ref);
+                    stats.map_or(0.0, TemplateStats::usual)
+                };
+                let Some(busy) = busiest.most_beyond(usual, |level| is_counted(&rise.of, level)) else {
+                    return;
+                };
+                // One that has given way to others since then has no text any more.
+                if templates.text(busy.template).is_empty() {
+                    return;
+                }
+                explanation.template_lines = Some(busy.lines);
+                busy.template
+            }
+        };
+        explanation.template = Some(templates.text(index).to_owned());
+    }
+}
+
+/// Whether more was seen than expected.
+fn rises(part: &Contribution) -> bool {
+    let (Observation::Number(seen), Observation::Number(expected)) = (&part.observed, &part.expected.value) else {
+        return false;
+    };
+    seen > expected
+}
 
 impl Detector {
     /// A line has a verdict of its own, and the first line of a minute has that on the minute before as well.
@@ -45,7 +102,7 @@ impl Detector {
                 subject: record.subject,
                 values: &values,
             };
-            self.row(of, &sample, Some(index), out)
+            self.row(of, &sample, About::Template(index), out)
         });
         drop(values);
         self.core.watches.give_back(index, watch);
@@ -59,7 +116,7 @@ impl Detector {
             return None;
         };
         let mut last = None;
-        for (time, counts) in stream.close_minutes(record.time) {
+        for (time, counts, busiest) in stream.close_minutes(record.time) {
             let values = COUNTED
                 .iter()
                 .zip(counts)
@@ -75,7 +132,7 @@ impl Detector {
                 subject: record.subject,
                 values: &values,
             };
-            last = Some(self.row(Of::Counts, &sample, None, out));
+            last = Some(self.row(Of::Counts, &sample, About::Lines(&busiest), out));
         }
         last
     }
@@ -201,7 +258,7 @@ impl Detector {
             }
             stream.learn(record.level, new, &assessment, weight < 1.0);
         }
-        stream.count(record.time, level);
+        stream.count(record.time, level, found.map(|found| found.index));
         core.after(&rules, key, &step, record.time, evicted, out);
         let session = match record.session {
             Some(given) => Some((given, Origin::Given)),

@@ -11,8 +11,9 @@ const MOST_NAMED: usize = 5;
 
 impl Detector {
     /// What was configured and had nothing to look at, in words, with what to do: limits of numbers that did not come since
-    /// the detector was made or restored, and patterns and models whose logs and metrics it does not know. Empty while
-    /// there was nothing at all, and of patterns and models once series were evicted, since nobody knows then.
+    /// the detector was made or restored, and patterns and models whose logs and metrics it does not know; and patterns that
+    /// have found nothing since the state began. Empty while there was nothing at all, and of patterns and models once
+    /// series were evicted, since nobody knows then.
     pub fn unused(&self) -> Vec<String> {
         let mut unused = Vec::new();
         if self.core.time.now.is_none() {
@@ -53,7 +54,14 @@ impl Detector {
                     .to_owned(),
             );
         }
-        let (mut nowhere, mut strangers) = (Vec::new(), Vec::new());
+        let (mut nowhere, mut strangers, mut unmatched) = (Vec::new(), Vec::new(), Vec::new());
+        let reports = self.patterns();
+        let matches = |name: &str| {
+            reports
+                .iter()
+                .find(|report| report.name == name)
+                .map_or(0, |found| found.matches)
+        };
         for pattern in config.patterns.own() {
             let is_fed = lines || rows && matches!(pattern.when, When::Surprise(_));
             let service = pattern.service.as_ref().map(Words::as_str);
@@ -63,6 +71,8 @@ impl Detector {
                 && missing.contains(service)
             {
                 strangers.push(format!("`{}` (`{service}`)", pattern.name.as_str()));
+            } else if core.counts.events > 0 && matches(pattern.name.as_str()) == 0 {
+                unmatched.push(format!("`{}`", pattern.name.as_str()));
             }
         }
         unused.extend(told(
@@ -74,6 +84,11 @@ impl Detector {
             "nothing was looked at for the patterns",
             &strangers,
             "nothing came of these services: look for a slip, or leave them out",
+        ));
+        unused.extend(told(
+            "nothing was found by the patterns",
+            &unmatched,
+            "what they look for has not come, or there is a slip in what they look for",
         ));
         unused
     }

@@ -105,6 +105,23 @@ impl<'a> Parameter<'a> {
         }
     }
 
+    /// The same, and where it is several values in a row of which the last one has a unit (`/cart 200 53 ms`) that one:
+    /// what else is in the row varies in number.
+    fn measured(message: &'a str, span: Span) -> Self {
+        let whole = Self::read(message, span);
+        if whole.value.measured().is_some() || whole.value.counted().is_some() {
+            return whole;
+        }
+        // A size has its unit in it, behind a blank.
+        let blanks = whole.text.rmatch_indices(' ').take(2);
+        let from = |blank: usize| Span {
+            start: span.start + blank as u16 + 1,
+            ..span
+        };
+        let mut lasts = blanks.map(|(blank, _)| Self::read(message, from(blank)));
+        lasts.find(|last| last.value.measured().is_some()).unwrap_or(whole)
+    }
+
     /// Whether the line names it with `=` or `:`, as programs do for who reads their lines by machine.
     fn is_keyed(message: &str, span: Span) -> bool {
         message

@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::busiest::Busiest;
 use super::novelty::Novelty;
 use super::rate::{Rate, Share};
+use super::template::TemplateIndex;
 use super::vector::Vectors;
 use super::words;
 use crate::event::{Level, Timestamp};
@@ -23,6 +25,7 @@ pub(crate) struct Stream {
     /// The minute that is open, and its errors, warnings and lines so far.
     minute: Option<i64>,
     counts: [u32; 3],
+    busiest: Busiest,
     novelty: Novelty,
     share: Share,
     /// How strange lines are by how severe they are, and by how many there are.
@@ -83,6 +86,11 @@ impl TemplateStats {
         self.unlike = unlike;
     }
 
+    /// How many lines of it a minute are usual.
+    pub(crate) fn usual(&self) -> f64 {
+        self.rate.usual()
+    }
+
     /// Whether this is its first line.
     pub(crate) fn is_first(&self) -> bool {
         self.again == 0
@@ -139,6 +147,7 @@ impl Stream {
             levels: [0; 7],
             minute: None,
             counts: [0; 3],
+            busiest: Busiest::default(),
             novelty: Novelty::new(),
             share: Share::default(),
             tails: std::array::from_fn(|_| Tail::new(STEEPEST, PRIOR_LINES)),
@@ -238,9 +247,12 @@ impl Stream {
         }
     }
 
-    /// Counts a line of this severity for the minute that is open.
-    pub(crate) fn count(&mut self, now: Timestamp, level: Level) {
+    /// Counts a line of this severity for the minute that is open; one that was not to be learned has no template.
+    pub(crate) fn count(&mut self, now: Timestamp, level: Level, template: Option<TemplateIndex>) {
         self.minute.get_or_insert(minute(now));
+        if let Some(template) = template {
+            self.busiest.count(template, level);
+        }
         let [errors, warnings, lines] = &mut self.counts;
         *errors += u32::from(level >= Level::Error);
         *warnings += u32::from(level == Level::Warn);
@@ -248,9 +260,12 @@ impl Stream {
         self.share.count(now, level >= Level::Error);
     }
 
-    /// The minutes that are over at `now`, each with its end and its errors, warnings and lines. Of a long pause
-    /// only the first minutes are told: that it was a pause is silence, not a count.
-    pub(crate) fn close_minutes(&mut self, now: Timestamp) -> impl Iterator<Item = (Timestamp, [u32; 3])> + use<> {
+    /// The minutes that are over at `now`, each with its end, its errors, warnings and lines, and the kinds that these
+    /// were of. Of a long pause only the first minutes are told: that it was a pause is silence, not a count.
+    pub(crate) fn close_minutes(
+        &mut self,
+        now: Timestamp,
+    ) -> impl Iterator<Item = (Timestamp, [u32; 3], Busiest)> + use<> {
         let now = minute(now);
         let open = self.minute.unwrap_or(now);
         if open - now > WRONG_CLOCK as i64 / 60 {
@@ -258,13 +273,16 @@ impl Stream {
         }
         let over = (now - open).clamp(0, MOST_MINUTES);
         let counts = self.counts;
+        let mut busiest = Busiest::default();
         if over > 0 {
             self.minute = Some(now);
             self.counts = [0; 3];
+            std::mem::swap(&mut self.busiest, &mut busiest);
         }
         (0..over).map(move |n| {
             let end = Timestamp::from_seconds((open + n + 1).saturating_mul(60));
-            (end, if n == 0 { counts } else { [0; 3] })
+            let counts = if n == 0 { counts } else { [0; 3] };
+            (end, counts, std::mem::take(&mut busiest))
         })
     }
 

@@ -53,7 +53,7 @@ pub(crate) struct Templates {
 }
 
 /// The slot of a template: valid until that template is evicted or joins another.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub(crate) struct TemplateIndex(u32);
 
 impl TemplateIndex {

@@ -35,6 +35,9 @@ pub(super) struct Metric {
     wide: f64,
     /// The smallest change that was ever seen: what the metric is measured in. Zero before the first change.
     resolution: f64,
+    /// The least and the greatest value that was ever seen.
+    least: f64,
+    most: f64,
     /// The level of the last ten and of the last hundred values, with the time of the day taken away.
     quick: f64,
     steady: f64,
@@ -183,6 +186,8 @@ impl Metric {
             forecasters: None,
             wide: 0.0,
             resolution: 0.0,
+            least: f64::INFINITY,
+            most: f64::NEG_INFINITY,
             quick: 0.0,
             steady: 0.0,
             half_hour: 0.0,
@@ -383,6 +388,8 @@ impl Metric {
         let Some(value) = value else {
             return;
         };
+        self.least = self.least.at_most(value);
+        self.most = self.most.at_least(value);
         if self.recent.len() >= RECENT {
             self.recent.pop_front();
         }

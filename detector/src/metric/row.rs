@@ -351,6 +351,7 @@ impl Row {
                 self.counterfactual(time, values, &goals, threshold)
             },
             template: None,
+            template_lines: None,
             line: None,
             patterns: Vec::new(),
             features: parts

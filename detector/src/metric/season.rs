@@ -21,6 +21,8 @@ const HOUR: f64 = 3_600.0;
 const WIDTHS: [f64; 9] = [
     21_600.0, 10_800.0, 7_200.0, 3_600.0, 1_800.0, 1_200.0, 900.0, 600.0, 300.0,
 ];
+/// From the widest slots to the narrowest; a forged state can ask for more.
+const MOST_TIMES_FINER: f64 = WIDTHS[0] / WIDTHS[8];
 /// Slots of a week.
 const WEEK_SLOTS: usize = 168;
 /// Slots of any other period.
@@ -330,7 +332,7 @@ impl Season {
             Some(day) if interval >= 0.55 * day.cycle.width() || day.cycle.width() <= 300.0 => {}
             Some(day) => {
                 let times = day.cycle.width() / width(interval);
-                if times % 1.0 == 0.0 {
+                if times % 1.0 == 0.0 && times <= MOST_TIMES_FINER {
                     day.cycle.refine(times as usize);
                 } else {
                     self.day = None;

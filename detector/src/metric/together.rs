@@ -287,7 +287,7 @@ impl Together {
             if learned < HORIZON {
                 libm::ilogb(learned)
             } else {
-                16 + (learned / HORIZON) as i32
+                ((learned / HORIZON) as i32).saturating_add(16)
             }
         };
         if self.views[0].rows() >= FIRST_ROWS && (self.views[0].is_young() || due(before) != due(self.learned)) {

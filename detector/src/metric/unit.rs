@@ -1,7 +1,7 @@
 //! What the name of a metric tells about it, by the conventions of Prometheus and OpenTelemetry.
 
-/// The unit that a name ends in, as it is printed.
-pub(crate) fn unit(name: &str) -> Option<&'static str> {
+/// The unit that a metric's name ends in, as it is printed: `ms` of `latency_p99_ms`.
+pub fn unit(name: &str) -> Option<&'static str> {
     // A counter's own ending stands behind the unit.
     let name = [
         "_total", "_sum", "_count", "_max", "_min", "_avg", "_mean", "_p50", "_p90", "_p95", "_p99",

@@ -40,6 +40,22 @@ impl Place<'_> {
     }
 }
 
+impl When {
+    /// Whether it is about the lines of another pattern.
+    pub(super) fn refers(&self) -> bool {
+        let is_other = |lines: &Lines| matches!(lines, Lines::Pattern(_));
+        match self {
+            When::Regex(_) | When::Fuzzy(_) | When::Surprise(_) => false,
+            When::Sequence(sequence) => is_other(&sequence.first) || is_other(&sequence.then),
+            When::Spike(spike) => is_other(&spike.of),
+            When::Rate(rate) => is_other(&rate.of),
+            When::Growth(growth) => is_other(&growth.of),
+            When::Periodic(periodic) => is_other(&periodic.of),
+            When::Absence(absence) => is_other(&absence.of),
+        }
+    }
+}
+
 impl<'a> Compiler<'a> {
     pub(super) fn new(own: &'a [Pattern]) -> Self {
         let mut by_name = BTreeMap::new();

@@ -36,24 +36,40 @@ struct Fields<'a> {
     map: &'a Map<String, Value>,
 }
 
-/// Reads a pattern.
-pub(super) fn pattern(value: &Value) -> Read<Pattern> {
+/// Reads a pattern, or tells all that is wrong with it, field by field.
+pub(super) fn pattern(map: &Map<String, Value>) -> Result<Pattern, Vec<Mistake>> {
+    let known = &["name", "description", "severity", "alarm", "service", "level", "when"];
     let field = String::new();
-    let fields =
-        At { field, value }.object(&["name", "description", "severity", "alarm", "service", "level", "when"])?;
-    Ok(Pattern {
-        name: fields.required("name")?.text()?,
-        description: fields
-            .optional("description")
-            .map(At::text)
-            .transpose()?
-            .unwrap_or_default(),
-        severity: fields.optional("severity").map_or_else(|| Ok(medium()), At::word)?,
-        alarm: fields.flag("alarm", yes())?,
-        service: fields.nullable("service").map(At::text).transpose()?,
-        level: fields.nullable("level").map(At::word).transpose()?,
-        when: fields.required("when")?.when()?,
-    })
+    let fields = Fields { field, map };
+    let mut wrong: Vec<Mistake> = fields.unknown(known).collect();
+    let name = kept(&mut wrong, fields.required("name").and_then(At::text));
+    let description = kept(&mut wrong, fields.optional("description").map(At::text).transpose());
+    let severity = fields.optional("severity").map_or_else(|| Ok(medium()), At::word);
+    let severity = kept(&mut wrong, severity);
+    let alarm = kept(&mut wrong, fields.flag("alarm", yes()));
+    let service = kept(&mut wrong, fields.nullable("service").map(At::text).transpose());
+    let level = kept(&mut wrong, fields.nullable("level").map(At::word).transpose());
+    let when = kept(&mut wrong, fields.required("when").and_then(At::when));
+    match (name, description, severity, alarm, service, level, when) {
+        (Some(name), Some(description), Some(severity), Some(alarm), Some(service), Some(level), Some(when))
+            if wrong.is_empty() =>
+        {
+            Ok(Pattern {
+                name,
+                description: description.unwrap_or_default(),
+                severity,
+                alarm,
+                service,
+                level,
+                when,
+            })
+        }
+        _ => Err(wrong),
+    }
+}
+
+fn kept<T>(wrong: &mut Vec<Mistake>, read: Read<T>) -> Option<T> {
+    read.map_err(|mistake| wrong.push(mistake)).ok()
 }
 
 impl<'a> At<'a> {
@@ -96,10 +112,9 @@ impl<'a> At<'a> {
         let Value::Object(map) = self.value else {
             return Err(self.other("a map"));
         };
-        match map.keys().find(|key| !known.contains(&key.as_str())) {
-            None => Ok(Fields { field: self.field, map }),
-            Some(key) => Err(self.inside(key, self.value).wrong(&Error::unknown_field(key, known))),
-        }
+        let fields = Fields { field: self.field, map };
+        let unknown = fields.unknown(known).next();
+        unknown.map_or(Ok(fields), Err)
     }
 
     fn inside<'b>(&self, key: &str, value: &'b Value) -> At<'b> {
@@ -123,6 +138,16 @@ impl<'a> At<'a> {
     /// One of these choices, which has a value.
     #[inline(never)]
     fn choice(self, known: &'static [&'static str]) -> Read<(&'static str, At<'a>)> {
+        if let Value::Object(map) = self.value
+            && map.len() != 1
+        {
+            let written = map.keys().map(String::as_str).collect::<Vec<_>>();
+            let found = match written.as_slice() {
+                [] => "nothing is said here".to_owned(),
+                written => format!("there are `{}`", written.join("`, `")),
+            };
+            return Err(self.refused(format!("{found}: write one of `{}`", known.join("`, `"))));
+        }
         let (key, value) = self.single()?;
         let Some(choice) = known.iter().find(|known| **known == key) else {
             return Err(self.wrong(&Error::unknown_variant(key, known)));
@@ -130,7 +155,9 @@ impl<'a> At<'a> {
         let inside = self.inside(choice, value.unwrap_or(self.value));
         match value {
             Some(_) => Ok((choice, inside)),
-            None => Err(inside.wrong(&Error::invalid_type(Unexpected::UnitVariant, &"newtype variant"))),
+            None => Err(inside.refused(format!(
+                "`{choice}` does not say what: write {{\"{choice}\": …}} with what it needs"
+            ))),
         }
     }
 
@@ -263,6 +290,12 @@ impl<'a> At<'a> {
 }
 
 impl<'a> Fields<'a> {
+    /// Fields that nobody knows.
+    fn unknown(&self, known: &'static [&'static str]) -> impl Iterator<Item = Mistake> + use<'_, 'a> {
+        let unknown = self.map.iter().filter(move |(key, _)| !known.contains(&key.as_str()));
+        unknown.map(move |(key, value)| inside(&self.field, key, value).wrong(&Error::unknown_field(key, known)))
+    }
+
     #[inline(never)]
     fn optional(&self, key: &str) -> Option<At<'a>> {
         let value = self.map.get(key)?;

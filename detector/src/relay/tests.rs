@@ -108,6 +108,75 @@ fn a_line_carries_its_verdict_and_what_was_reported_with_it() {
     assert!(lines[0]["watchpost"].get("reports").is_none());
 }
 
+/// Two members of a name are an object that every reader takes for another one.
+#[test]
+fn a_field_that_is_there_already_is_replaced() {
+    let annotate = |envelope, line: &str| {
+        let mut relay = Relay::new(RelayConfig {
+            envelope,
+            ..annotated()
+        });
+        let mut out = Vec::new();
+        let said = "{\"row\":0,\"anomaly\":true}\n";
+        relay.pass(
+            format!("{line}\n").as_bytes(),
+            said.as_bytes(),
+            &mut out,
+            &mut Vec::new(),
+        );
+        String::from_utf8(out).unwrap()
+    };
+    let verdict = r#""watchpost":{"row":0,"anomaly":true}"#;
+    for (line, expected) in [
+        (r#"{"watchpost": 1, "a": 2}"#, r#"{ "a": 2,VERDICT}"#),
+        (
+            r#"{"a": 2, "watchpost" : {"row": 7, "reports": [{}, ","]} }"#,
+            r#"{"a": 2,VERDICT}"#,
+        ),
+        (
+            r#"{"a": 2, "watchpost": "x,\"}", "b": [1, 2]}"#,
+            r#"{"a": 2,  "b": [1, 2],VERDICT}"#,
+        ),
+        (r#"{"watchpost": null, "watchpost": [1, 2]}"#, r#"{VERDICT}"#),
+        (
+            r#"{"a": {"watchpost": 1}, "b": "watchpost"}"#,
+            r#"{"a": {"watchpost": 1}, "b": "watchpost",VERDICT}"#,
+        ),
+        (
+            r#"{"a": ["watchpost", 1], "watchposts": 1}"#,
+            r#"{"a": ["watchpost", 1], "watchposts": 1,VERDICT}"#,
+        ),
+    ] {
+        let expected = expected.replace("VERDICT", verdict) + "\n";
+        assert_eq!(annotate(Envelope::Object, line), expected);
+    }
+    assert_eq!(
+        annotate(Envelope::NativeJson, r#"{"log":{"watchpost":{"row":1},"a":1}}"#),
+        format!("{{\"log\":{{\"a\":1,{verdict}}}}}\n")
+    );
+}
+
+#[test]
+fn a_line_in_which_nothing_is_strange_can_stay_as_it_came() {
+    let config = RelayConfig {
+        only_strange: true,
+        ..annotated()
+    };
+    let log = log();
+    let (passed, _, relayed) = relay(config, Format::Text, log.as_bytes(), 4096);
+    assert_eq!((relayed.passed, relayed.anomalous), (302, 1));
+    // The line that is strange, and what belongs to no line.
+    let changed: Vec<_> = passed.lines().filter(|line| !log.contains(line)).collect();
+    let [fatal, last] = changed[..] else {
+        panic!("{changed:?}")
+    };
+    assert!(
+        fatal.contains("\"anomaly\":true") && fatal.contains("\"phase\":\"onset\""),
+        "{fatal}"
+    );
+    assert!(last.starts_with("{\"watchpost\":{\"reports\":["), "{last}");
+}
+
 /// What hosts embed is what the detector wrote, to the byte.
 #[test]
 fn a_verdict_is_embedded_as_it_was_written() {
@@ -164,6 +233,83 @@ fn events_of_vector_are_annotated_inside() {
     );
     assert!(
         annotate("{\"metric\":{\"name\":\"n\",\"tags\":{}}}\n").contains("\"tags\":{\"watchpost_anomaly\":\"true\"}")
+    );
+    for other in [
+        "[{\"log\":{\"message\":\"up\"}}]\n",
+        "{\"metric\":{\"name\":\"n\",\"tags\":null}}\n",
+    ] {
+        assert_eq!(annotate(other), other);
+    }
+}
+
+/// What Vector writes and would refuse is mended; nothing else is touched.
+#[test]
+fn events_of_vector_pass_to_the_byte_but_for_bare_tags() {
+    let pass = |line: &str| {
+        let mut relay = Relay::new(RelayConfig {
+            envelope: Envelope::NativeJson,
+            ..RelayConfig::default()
+        });
+        let mut out = Vec::new();
+        relay.pass(
+            line.as_bytes(),
+            b"{\"row\":0,\"anomaly\":false}\n",
+            &mut out,
+            &mut Vec::new(),
+        );
+        String::from_utf8(out).unwrap()
+    };
+    assert_eq!(
+        pass(
+            "{\"metric\":{\"name\":\"n\",\"tags\":{\"a\":null,\"b\": \"null\",\"c\":[null], \"d\" : null },\"gauge\":{\"value\":null}}}\r\n"
+        ),
+        "{\"metric\":{\"name\":\"n\",\"tags\":{\"a\":[null],\"b\": \"null\",\"c\":[null], \"d\" : [null] },\"gauge\":{\"value\":null}}}\r\n"
+    );
+    for line in [
+        "{\"log\":{\"tags\":{\"a\":null}}}\r\n",
+        "{\"metric\":{\"name\":\"n\",\"tags\":null}} \n",
+        "{\"event\":{\"metric\":{\"tagsV1\":{\"a\":null}}}}\n",
+        "[{\"metric\":{\"tags\":{\"a\":null}}}]\n",
+        "{\"metric\":{\"tags\":{\"a\":null}},\"b\":{\"tags\":{}}}\n",
+        "{\"metric\":null\n",
+        "null\n",
+        "\n",
+    ] {
+        assert_eq!(pass(line), line);
+    }
+}
+
+#[test]
+fn events_in_the_json_of_protobuf_are_annotated_in_it() {
+    let config = RelayConfig {
+        envelope: Envelope::NativeJson,
+        ..annotated()
+    };
+    let said = "{\"row\":0,\"score\":0.5,\"anomaly\":true,\"template\":\"up\",\"x\":[null]}\n";
+    let annotate = |line: &str| {
+        let mut relay = Relay::new(config.clone());
+        let mut out = Vec::new();
+        relay.pass(line.as_bytes(), said.as_bytes(), &mut out, &mut Vec::new());
+        String::from_utf8(out).unwrap()
+    };
+    let verdict = "\"watchpost\":{\"map\":{\"fields\":{\"anomaly\":{\"boolean\":true},\"row\":{\"integer\":\"0\"},\
+                   \"score\":{\"float\":0.5},\"template\":{\"rawBytes\":\"dXA=\"},\
+                   \"x\":{\"array\":{\"items\":[{\"null\":\"NULL_VALUE\"}]}}}}}";
+    assert_eq!(
+        annotate(
+            "{\"event\":{\"log\":{\"value\":{\"map\":{\"fields\":{\"a\":{\"integer\":\"1\"}}}},\"metadata\":{\"map\":{}}}}}\n"
+        ),
+        format!(
+            "{{\"event\":{{\"log\":{{\"value\":{{\"map\":{{\"fields\":{{\"a\":{{\"integer\":\"1\"}},{verdict}}}}}}},\"metadata\":{{\"map\":{{}}}}}}}}}}\n"
+        )
+    );
+    assert_eq!(
+        annotate("{\"event\":{\"trace\":{\"fields\":{}}}}\n"),
+        format!("{{\"event\":{{\"trace\":{{\"fields\":{{{verdict}}}}}}}}}\n")
+    );
+    assert_eq!(
+        annotate("{\"event\":{\"metric\":{\"name\":\"n\"}}}\n"),
+        "{\"event\":{\"metric\":{\"tagsV2\":{\"watchpost_anomaly\":{\"values\":[{\"value\":\"true\"}]}},\"name\":\"n\"}}}\n"
     );
 }
 

@@ -177,7 +177,7 @@ fn without_numbers(text: &str, out: &mut String) {
 }
 
 /// The method, if it is one that servers know: a client can send anything.
-pub(super) fn method(method: Option<&str>) -> Option<&'static str> {
+pub(crate) fn method(method: Option<&str>) -> Option<&'static str> {
     const KNOWN: [&str; 9] = [
         "GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "CONNECT", "TRACE",
     ];

@@ -35,6 +35,7 @@ pub(crate) struct Traffic {
     pub(super) raised: Option<f64>,
     /// No request has come since the input began.
     fresh: bool,
+    /// The route of the request that was observed last.
     #[serde(skip)]
     name: String,
 }
@@ -114,6 +115,11 @@ impl Traffic {
             fresh: false,
             name: String::new(),
         }
+    }
+
+    /// The route of the request that was observed last.
+    pub(crate) fn last_route(&self) -> &str {
+        &self.name
     }
 
     /// Routes that are known.

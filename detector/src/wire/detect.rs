@@ -61,6 +61,7 @@ fn name(format: Format) -> &'static str {
         Format::Kubernetes => "a container log",
         Format::Otlp => "OTLP",
         Format::Prometheus => "Prometheus' text exposition",
+        Format::NativeJson => "Vector's events",
     }
 }
 

@@ -23,23 +23,21 @@
 //! Quantiles are estimates: values are taken to lie evenly within their bucket. All points of an export that have the
 //! same labels and the same time are one event.
 
-mod distribution;
 mod logs;
 mod metrics;
-mod tape;
 
 #[cfg(test)]
 mod tests;
 
 use super::payload::Outer;
 use super::record::Scalar;
+use super::tape::{self, Tape, Value};
 use super::{Clock, Row};
 use crate::event::Timestamp;
 use crate::plain::in_plain_words;
 use crate::scorer::Problem;
 use logs::Logs;
 use metrics::Metrics;
-use tape::{Tape, Value};
 
 /// What is kept from object to object: memory without content, and of cumulative distributions where they stood.
 #[derive(Debug)]

@@ -22,7 +22,7 @@ mod rows;
 mod tests;
 
 use names::{Known, Meaning, Names, Place, schema};
-use rows::metric;
+use rows::{field, metric};
 
 use super::access::Exchange;
 use super::payload::Outer;
@@ -270,13 +270,19 @@ impl<'a> Record<'a> {
     /// The text of another log that this record only carries: a container's line, a journal entry, what a collector
     /// shipped.
     pub(super) fn carried(&self) -> Option<&'a str> {
+        // Whoever tails a file without parsing it puts the whole line there.
+        let is_all = self.pair(Meaning::Message).is_none()
+            && self.pair(Meaning::Level).is_none()
+            && !self.pairs.iter().any(|pair| field(pair).is_some());
         if let Some(log) = self.text(Meaning::Log)
-            && (self.pair(Meaning::Stream).is_some() || self.schema & schema::SHIPPED != 0)
+            && (self.pair(Meaning::Stream).is_some() || self.schema & schema::SHIPPED != 0 || is_all)
         {
             return Some(log);
         }
         let message = self.text(Meaning::Message)?;
-        let shipped = self.schema & (schema::JOURNAL | schema::SHIPPED) != 0;
+        // Vector says of every event what its source was, also of what it has parsed: then there are numbers.
+        let raw = || self.schema & schema::VECTOR != 0 && !self.pairs.iter().any(|pair| field(pair).is_some());
+        let shipped = self.schema & (schema::JOURNAL | schema::SHIPPED) != 0 || raw();
         let is_json = message.starts_with('{') && message.ends_with('}');
         // What has a level of its own was parsed by somebody.
         let parsed = self.pair(Meaning::Level).is_some();
@@ -432,7 +438,9 @@ fn of_time(value: Scalar<'_>) -> Option<Timestamp> {
             parts.time.filter(|_| whole).or_else(|| {
                 let mut cursor = time::Cursor(text.trim().as_bytes());
                 let time = cursor.rfc_2822()?;
-                cursor.0.is_empty().then_some(time)
+                // Mails may have a remark behind it, such as the name of the zone.
+                let is_remark = matches!(cursor.0, [b' ', b'(', remark @ .., b')'] if !remark.contains(&b'('));
+                (cursor.0.is_empty() || is_remark).then_some(time)
             })
         }),
         Scalar::Null | Scalar::Bool(_) | Scalar::List => None,

@@ -153,6 +153,25 @@ fn once_a_time_is_stated_rows_without_one_share_it() {
 }
 
 #[test]
+fn the_year_of_times_that_name_none_is_told() {
+    for (format, text, expected) in [
+        (Format::Text, "up\nNov 20 09:00:00 db cart: up\n", Some(2026)),
+        (Format::Text, "I1120 09:00:00.123456 1 a.go:1] up\n", Some(2026)),
+        (Format::Syslog, "<11>Nov 20 09:00:00 db cart[71]: up\n", Some(2026)),
+        (Format::Text, "Nov 20 2026 09:00:00 db cart: up\n", None),
+        (Format::Text, "2026-11-20T09:00:00Z up\nNov 20 is near\n", None),
+        (Format::Syslog, "<11>1 2026-11-20T09:00:00Z db cart 71 - - up\n", None),
+        (Format::Text, "up\n", None),
+    ] {
+        let mut input = Input::new(format);
+        input.year = 2026;
+        let mut reader = Reader::new(&input, None);
+        reader.read(text.as_bytes(), &mut |_| {});
+        assert_eq!(reader.assumed_year(), expected, "{text}");
+    }
+}
+
+#[test]
 fn a_bad_row_takes_its_place_in_time_and_assumes_nothing() {
     check(
         Format::Ndjson,
@@ -199,6 +218,7 @@ fn format() -> impl Strategy<Value = Format> {
         Format::Kubernetes,
         Format::Otlp,
         Format::Prometheus,
+        Format::NativeJson,
     ])
 }
 
@@ -224,6 +244,9 @@ fn piece() -> impl Strategy<Value = Vec<u8>> {
         "{\"logs\":[{\"raw_log\":\"a=1 b=2\",\"format_type\":\"kv\"},{\"message\":\"x\"}]}\n",
         "{\"start_time\":\"2026-11-20T09:00:00Z\",\"response_code\":503,\"response_flags\":\"UF\",\"duration\":\"7\"}\n",
         "[\n{\n\"took\": \"5ms\",\n\"a\": {\"b\": 1}},\n",
+        "{\"log\":{\"message\":\"up\",\"timestamp\":\"2026-11-20T09:00:00Z\",\"source_type\":\"file\"}}\n",
+        "{\"metric\":{\"name\":\"a\",\"kind\":\"absolute\",\"tags\":{\"b\":null},\"gauge\":{\"value\":1.5}}}\n",
+        "{\"event\":{\"log\":{\"value\":{\"map\":{\"fields\":{\"message\":{\"rawBytes\":\"dXA=\"}}}}}}}\n",
         "{\"resourceLogs\":[{\"scopeLogs\":[{\"logRecords\":[{\"body\":{\"stringValue\":\"x\"}}]}]}]}\n",
         "{",
         "}",

@@ -5,7 +5,7 @@
 //! |---|---|
 //! | time | `2026-11-20T09:00:00.123Z`, with a space or a comma, with or without a zone, in brackets or not |
 //! | | `time=`, `ts=` or `timestamp=` before it (logfmt) |
-//! | | `2026/11/20 09:00:00` (nginx, Go), `26/11/20 09:00:00 INFO` (Spark), `261120 090000 148 INFO` (HDFS) |
+//! | | `2026/11/20 09:00:00` (nginx, Go), `2026-11-20 09:00:00.5 +0000 UTC m=+0.1` (Go), `Fri, 20 Nov 2026 09:00:00 +0100` (mail), `26/11/20 09:00:00 INFO` (Spark), `261120 090000 148 INFO` (HDFS) |
 //! | | `Nov 20 09:00:00` (syslog), `11-20 09:00:00.123  1702  2395 D` (Android), `I1120 09:00:00.123456` (klog), `[11.20 09:00:00]` (Proxifier): the year is the input's |
 //! | | `[Fri Nov 20 09:00:00.123456 2026]` (Apache), `[20/Nov/2026:09:00:00 +0100]`, also after host and user (access logs) |
 //! | | `1795165200`, with decimals, in milliseconds, or in brackets |

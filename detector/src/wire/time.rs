@@ -153,8 +153,42 @@ impl<'a> Cursor<'a> {
         let date = self.date()?;
         self.one_of(b"T t")?;
         let time = self.time_of_day()?;
-        let offset = self.zone().unwrap_or(0);
+        let offset = match self.zone() {
+            Some(offset) => {
+                self.go();
+                offset
+            }
+            None => 0,
+        };
         moment(date, time, offset)
+    }
+
+    /// What Go prints behind an offset: the name of the zone, and perhaps the reading of a clock that only counts,
+    /// ` UTC m=+0.123456789`. A name other than UTC may be any word, unless that reading follows it.
+    fn go(&mut self) {
+        let mut cursor = *self;
+        let is_utc = cursor.literal(b" UTC").is_some();
+        if !is_utc {
+            if cursor.byte(b' ').is_none() {
+                return;
+            }
+            let is_name =
+                |byte: &&u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || matches!(byte, b'+' | b'-');
+            let length = cursor.0.iter().take_while(is_name).count();
+            cursor.0 = cursor.0.get(length..).unwrap_or_default();
+        }
+        let is_over = |cursor: &Cursor<'_>| !cursor.0.first().is_some_and(u8::is_ascii_alphanumeric);
+        if is_utc && is_over(&cursor) {
+            *self = cursor;
+        }
+        if cursor.literal(b" m=").is_some()
+            && cursor.one_of(b"+-").is_some()
+            && cursor.run_of_digits().is_some()
+            && cursor.fraction().is_some()
+            && is_over(&cursor)
+        {
+            *self = cursor;
+        }
     }
 
     /// `20/Nov/2026:09:00:00 +0100`, the time of Apache and nginx; Python's servers have a blank before the clock.
@@ -171,7 +205,7 @@ impl<'a> Cursor<'a> {
     }
 
     /// `Fri, 20 Nov 2026 09:00:00 GMT`, the date of mails and of HTTP (RFC 2822), with the years of two digits and the
-    /// zones of North America that it calls obsolete, and with a remark behind it.
+    /// zones of North America that it calls obsolete.
     pub(super) fn rfc_2822(&mut self) -> Option<Timestamp> {
         if self.weekday().is_some() {
             self.byte(b',')?;
@@ -220,11 +254,6 @@ impl<'a> Cursor<'a> {
                 0
             }
         };
-        if let [b' ', b'(', remark @ .., b')'] = self.0
-            && !remark.contains(&b'(')
-        {
-            self.0 = &[];
-        }
         moment(date(year, month, day)?, clock, offset)
     }
 

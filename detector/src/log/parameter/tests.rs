@@ -143,6 +143,20 @@ fn measurements_are_watched() {
 }
 
 #[test]
+fn values_in_a_row_are_measured_by_the_last_where_it_has_a_unit() {
+    let take = |line: &dyn Fn(u64) -> String| watched((0..40).map(line));
+    let last = noise(39, 90) as f64;
+    let express = take(&|n| format!("GET /cart/{} {} {} ms - {n}", noise(n, 999), 200 + n % 4, noise(n, 90)));
+    assert_eq!(express, [("duration_ms".to_owned(), last)]);
+    let united = take(&|n| format!("POST /cart/{n} {}ms", noise(n, 90)));
+    assert_eq!(united, [("duration_ms".to_owned(), last)]);
+    let bare = take(&|n| format!("GET /cart/{n} 200 {}", noise(n, 90)));
+    assert_eq!(bare, []);
+    let size = take(&|n| format!("wrote /var/lib/{n}.db {}.1 MB", noise(n, 90)));
+    assert_eq!(size, [("size_bytes".to_owned(), (last + 0.1) * 1e6)]);
+}
+
+#[test]
 fn units_that_vary_are_one_unit() {
     let lines = (0..40).map(|n| match n % 3 {
         0 => format!("pause of {} us", noise(n, 900)),

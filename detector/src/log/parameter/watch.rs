@@ -169,7 +169,7 @@ fn candidates(wild: u128, tokens: &Tokens, message: &str) -> Vec<Measure> {
         if wild >> position & 1 == 0 {
             continue;
         }
-        let parameter = Parameter::read(message, token.span);
+        let parameter = Parameter::measured(message, token.span);
         let metric = match (parameter.value.measured(), parameter.value.counted()) {
             (Some((_, unit)), _) => with_unit(parameter.name, unit),
             (_, Some(_)) if Parameter::is_keyed(message, token.span) => match parameter.name {
@@ -197,7 +197,7 @@ impl Measure {
     /// The number that a line has here, and whether it tells a unit.
     fn read(&self, tokens: &Tokens, message: &str) -> Option<(f64, bool)> {
         let token = tokens.tokens.get(usize::from(self.position))?;
-        let value: ParameterValue<'_> = Parameter::read(message, token.span).value;
+        let value: ParameterValue<'_> = Parameter::measured(message, token.span).value;
         value
             .measured()
             .map(|(value, _)| (value, true))

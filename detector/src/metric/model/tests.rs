@@ -134,3 +134,57 @@ fn a_strange_shape_expects_what_came_there_before() {
     assert_eq!(watched.metric.kind(&as_shape), Kind::Dip);
     assert_eq!(watched.metric.seen_and_expected(&as_shape), (10.0, expected));
 }
+
+/// A season is found in the middle of it, and the level of some hours is another one.
+#[test]
+fn no_value_is_expected_that_is_far_from_all_that_were_seen() {
+    const LOOKS: [Look; 5] = [Look::Point, Look::Shift, Look::Drift, Look::Lasting, Look::Shape];
+    let (mut noise, mut watched) = (Noise(11), Watched::new());
+    let (mut least, mut most): (f64, f64) = (f64::INFINITY, f64::NEG_INFINITY);
+    for minute in 0..12 * 1_440 {
+        let hour = f64::from(minute % 1_440) / 60.0;
+        let peak = if (9.0..18.0).contains(&hour) { 18.0 } else { 0.0 };
+        let lasting = if (8_000..8_300).contains(&minute) { 5.0 } else { 0.0 };
+        let value = 61.0 + peak + lasting + noise.normal();
+        (least, most) = (least.at_most(value), most.at_least(value));
+        let at = TimeOfDay::of(Timestamp::from_seconds(1_700_000_000 + 60 * i64::from(minute)));
+        if let Some(reading) = watched.metric.read(&at, value) {
+            // Before a whole day was seen, nobody asks what a drift is compared with.
+            let looks = if minute > 1_440 { &LOOKS[..] } else { &[] };
+            for look in looks {
+                let reading = Reading { look: *look, ..reading };
+                let (_, expected) = watched.metric.seen_and_expected(&reading);
+                assert!(
+                    (least - 15.0..most + 15.0).contains(&expected),
+                    "minute {minute}, {look:?}: {expected} of {least} to {most}"
+                );
+            }
+            watched.metric.learn(&at, value, Some(&reading), 1.0);
+        } else {
+            watched.metric.learn(&at, value, None, 1.0);
+        }
+    }
+    assert!(watched.metric.seasonal, "the season was found on the way");
+}
+
+#[test]
+fn what_is_expected_of_counts_is_not_negative_and_a_trend_goes_on() {
+    let (mut noise, mut watched) = (Noise(13), Watched::new());
+    for _ in 0..2_000 {
+        watched.value(noise.poisson(1.5));
+    }
+    let reading = watched.value(12.0).unwrap();
+    let (low, high) = watched.metric.usual_range(&reading);
+    assert!(low >= 0.0 && high > 1.0, "{low} {high}");
+    let mut rising = Watched::new();
+    for n in 0..2_000 {
+        rising.value(f64::from(n) + 0.1 * noise.normal());
+    }
+    let reading = rising.value(2_050.0).unwrap();
+    let as_point = Reading {
+        look: Look::Point,
+        ..reading
+    };
+    let expected = rising.metric.seen_and_expected(&as_point).1;
+    assert!((expected - 2_000.0).abs() < 3.0, "{expected}");
+}

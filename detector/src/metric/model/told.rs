@@ -29,19 +29,34 @@ impl Metric {
     pub(in crate::metric) fn usual_range(&self, reading: &Reading) -> (f64, f64) {
         let nominal = self.looks[0].tail.nominal_at(0.1);
         let reach = self.looks[0].deviation_at(nominal, reading.floors[0]);
-        (reading.forecast - reach, reading.forecast + reach)
+        let forecast = self.believable(reading.forecast);
+        let low = forecast - reach;
+        // There are no negative counts, and nothing comes a negative number of times in a second.
+        let never_negative = self.counter || self.counts.is_some();
+        let low = if never_negative { low.at_least(0.0) } else { low };
+        (low, forecast + reach)
+    }
+
+    /// What is expected, brought to where values have been: a model may have found it in shapes or levels of a time when
+    /// the season was not yet known, and a metric that was never above 86 is not expected to be at 143. As far beyond as
+    /// values usually are from their level it may go on rising.
+    fn believable(&self, expected: f64) -> f64 {
+        if self.least > self.most {
+            return expected;
+        }
+        within(expected, self.least - self.wide, self.most + self.wide)
     }
 
     /// What was seen and what was expected, as the look that found it strangest sees it.
     pub(in crate::metric) fn seen_and_expected(&self, reading: &Reading) -> (f64, f64) {
         let k = reading.look as usize;
         match reading.look {
-            Look::Point => (reading.value, reading.forecast),
+            Look::Point => (reading.value, self.believable(reading.forecast)),
             Look::Stuck => (f64::from(self.run + 1), 1.0),
             // The level now, and where it would be without the deviation.
             Look::Shift | Look::Drift => {
                 let level = self.level_now(reading);
-                (level, level - reading.deviations[k])
+                (level, self.believable(level - reading.deviations[k]))
             }
             // How far the values are from their level, and how far they usually are.
             Look::Variance => (self.scatter * libm::exp(reading.deviations[k]), self.scatter),
@@ -51,11 +66,11 @@ impl Metric {
 
     /// The value that would have been least remarkable to the look that found the value strangest.
     pub(in crate::metric) fn unremarkable(&self, reading: &Reading) -> f64 {
-        match reading.look {
+        self.believable(match reading.look {
             Look::Point => reading.forecast,
             Look::Shape => self.of_like_shapes(reading),
             _ => self.level(reading),
-        }
+        })
     }
 
     /// What came at this place of the shape that is most like this one but for this value.

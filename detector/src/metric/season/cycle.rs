@@ -101,7 +101,7 @@ impl Cycle {
         if position >= slots as f64 {
             position -= slots as f64;
         }
-        let slot = (position.at_least(0.0) as usize).min(slots - 1);
+        let slot = (position.at_least(0.0) as usize).min(slots.saturating_sub(1));
         Place {
             slot,
             from_middle: position - slot as f64 - 0.5,

@@ -52,6 +52,22 @@ fn only_the_service_and_the_level_that_are_asked_for() {
 }
 
 #[test]
+fn patterns_that_found_nothing_are_told_and_those_of_the_library_are_not() {
+    let mut watch = Watch::new(
+        r#"{"name": "boom", "when": {"regex": "boom"}}, {"name": "bang", "when": {"regex": "bnag"}},
+           {"name": "crash", "service": "shop", "alarm": false, "when": {"regex": "carsh"}}"#,
+    );
+    assert_eq!(watch.detector.unused(), Vec::<String>::new());
+    watch.line(said(0, "boom, bang, crash"));
+    assert_eq!(
+        watch.detector.unused(),
+        [
+            "nothing was found by the patterns `bang`, `crash`: what they look for has not come, or there is a slip in what they look for"
+        ]
+    );
+}
+
+#[test]
 fn a_pattern_without_alarm_only_names() {
     let mut watch = Watch::new(r#"{"name": "boom", "alarm": false, "when": {"regex": "boom"}}"#);
     assert!(watch.alarms(&[(0, "boom"), (60, "boom"), (120, "boom")]).is_empty());

@@ -118,6 +118,32 @@ fn each_mistake_names_the_pattern_the_field_and_what_to_do() {
             "there is no field `severty` here: did you mean `severity`?",
         ),
         (
+            r#"{"rules": [{"name": "a", "when": "regex"}]}"#,
+            "pattern `a`, field `when.regex`: `regex` does not say what: write {\"regex\": …} with what it needs",
+        ),
+        (
+            r#"{"rules": [{"name": "a", "when": {}}]}"#,
+            "pattern `a`, field `when`: nothing is said here: write one of `regex`, `fuzzy`, `sequence`,",
+        ),
+        (
+            r#"{"rules": [{"name": "a", "when": {"regex": "x1", "surprise": 4}}]}"#,
+            "pattern `a`, field `when`: there are `regex`, `surprise`: write one of `regex`, `fuzzy`, `sequence`,",
+        ),
+        (
+            r#"{"rules": [{"name": "a", "when": {"rate": {"of": {}, "count": 3}}}]}"#,
+            "pattern `a`, field `when.rate.of`: nothing is said here: write one of `regex`, `fuzzy`, `pattern`",
+        ),
+        (
+            r#"{"rules": [{"name": "a", "alarm": "no", "severty": "low", "when": {"regexp": "x1"}}]}"#,
+            "pattern `a`, field `severty`: there is no field `severty` here: did you mean `severity`?; pattern `a`, field \
+             `alarm`: this is the text \"no\": write true or false; pattern `a`, field `when`: `regexp` is none of the \
+             choices: did you mean `regex`?",
+        ),
+        (
+            r#"{"rules": ["boom"]}"#,
+            "this is the text \"boom\": write an object in braces",
+        ),
+        (
             r#"{"rules": [{"name": "a"}]}"#,
             "pattern `a`: the field `when` is missing: add it",
         ),
@@ -127,6 +153,24 @@ fn each_mistake_names_the_pattern_the_field_and_what_to_do() {
             error.to_string().contains(expected),
             "{patterns}\n{error}\nlacks: {expected}"
         );
+    }
+}
+
+#[test]
+fn the_place_of_a_mistake_is_that_of_its_pattern() {
+    for wrong in [
+        r#"{"name": "b", "when": {"regex": "(boom"}}"#,
+        r#"{"name": "b", "severity": "lo"}"#,
+        r#"{"name": "a", "when": {"regex": "x1"}}"#,
+        r#"{"name": "panic", "when": {"regex": "x1"}}"#,
+    ] {
+        let text = format!(
+            "{{\"patterns\": {{\"rules\": [\n{{\"name\": \"a\", \"when\": {{\"regex\": \"x1\"}}}},\n\n{wrong},\n\n\
+             {{\"name\": \"c\", \"when\": {{\"surprise\": 4}}}}\n]}}}}"
+        );
+        let error = Config::from_json(&text).unwrap_err().to_string();
+        assert!(error.starts_with("line 4, column "), "{error}");
+        assert!(error.contains("field `patterns.rules[1]`: pattern `"), "{error}");
     }
 }
 

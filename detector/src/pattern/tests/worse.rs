@@ -175,3 +175,136 @@ fn what_was_told_is_part_of_the_state() {
         [("gateway-down", 2), ("cache-miss", 1)]
     );
 }
+
+/// The alarm has raised the threshold, which is no reason to leave the same line out that comes again.
+#[test]
+fn a_line_that_comes_again_belongs_to_the_episode_that_it_began() {
+    let mut watch = Watch::new("");
+    for at in 0..600 {
+        watch.line(said(at * 10, &format!("GET /cart took {} ms", 10 + at % 7)));
+    }
+    let mut fatal = |at| {
+        let line = Said {
+            level: Level::Fatal,
+            ..said(at, "no memory is left for the heap")
+        };
+        watch.line(line).state
+    };
+    assert_eq!(fatal(6_001), crate::State::Anomalous { onset: true });
+    assert_eq!(fatal(6_003), crate::State::Anomalous { onset: false });
+}
+
+fn fatal(at: i64, message: &str) -> Said<'_> {
+    Said {
+        level: Level::Fatal,
+        ..said(at, message)
+    }
+}
+
+/// A log of harmless lines, and a fatal one that has raised an alarm.
+fn after_a_fatal_line() -> Watch {
+    let mut watch = Watch::with(r#"{"patterns": {"library": false}}"#);
+    for at in 0..600 {
+        watch.line(said(at * 10, &format!("GET /cart took {} ms", 10 + at % 7)));
+    }
+    watch.line(fatal(
+        6_001,
+        "cannot write the journal to /var/lib/shop: read-only file system",
+    ));
+    assert_eq!(watch.onsets().len(), 1);
+    watch
+}
+
+/// The second one is less surprising than the first, and matters no less for it.
+#[test]
+fn another_fatal_line_is_told_within_the_episode_of_the_first() {
+    let mut watch = after_a_fatal_line();
+    watch.line(fatal(6_031, "no memory is left for the heap"));
+    let [worse] = watch.told(Phase::Worse)[..] else {
+        panic!("{:#?}", watch.reports)
+    };
+    assert_eq!(headline(worse).2, 6_031);
+    assert_eq!(
+        worse.explanation.template.as_deref(),
+        Some("no memory is left for the heap")
+    );
+    // What was told is no news, in whatever order it comes again.
+    watch.line(fatal(6_041, "no memory is left for the heap"));
+    watch.line(fatal(
+        6_042,
+        "cannot write the journal to /var/lib/shop: read-only file system",
+    ));
+    watch.line(fatal(6_043, "no memory is left for the heap"));
+    assert_eq!(watch.told(Phase::Worse).len(), 1);
+}
+
+#[test]
+fn however_many_kinds_of_fatal_lines_there_are_an_episode_is_told_a_few_times() {
+    let mut watch = after_a_fatal_line();
+    let words = [
+        "rack", "fan", "link", "node", "torus", "cable", "board", "clock", "cache", "lane",
+    ];
+    for at in 0..900 {
+        let [a, b, c] = [at % 10, at / 10 % 10, at / 100].map(|place| words[place]);
+        watch.line(fatal(6_031 + at as i64, &format!("{a} {b} is gone from {c}")));
+    }
+    let told = watch.told(Phase::Worse).len();
+    assert!((1..=8).contains(&told), "{told}");
+}
+
+/// However long harmless lines have come before it.
+#[test]
+fn how_much_a_line_matters_does_not_depend_on_the_age_of_its_episode() {
+    let severity = |hours: i64| {
+        let mut watch = rules(&[("cache-miss", "low")]);
+        for at in 0..720 {
+            watch.line(said(at * 10, &format!("GET /cart took {} ms", 10 + at % 7)));
+        }
+        for at in 0..=hours * 12 {
+            watch.line(said(7_200 + at * 300, "cache-miss"));
+        }
+        watch.line(fatal(7_201 + hours * 3_600, "no memory is left for the heap"));
+        let [onset] = watch.onsets()[..] else {
+            panic!("{:#?}", watch.reports)
+        };
+        assert_eq!(onset.severity, Severity::Low);
+        let worse = watch.told(Phase::Worse);
+        worse.iter().map(|worse| headline(worse).0).collect::<Vec<_>>()
+    };
+    let ([young], [old]) = (&severity(0)[..], &severity(2)[..]) else {
+        panic!("each is told once")
+    };
+    assert!(old <= young && *young >= Severity::Medium, "{young:?} {old:?}");
+}
+
+/// A day with a harmless line every half minute, and every other minute one that a rule is about.
+#[test]
+fn a_rule_that_is_met_all_the_time_alarms_once_and_again_after_a_silence() {
+    let mut watch = rules(&[("cache-miss", "low")]);
+    let mut hours = |hours: std::ops::Range<i64>, misses: bool| {
+        for at in hours.start * 120..hours.end * 120 {
+            watch.line(said(at * 30, &format!("GET /cart took {} ms", 10 + at % 7)));
+            if misses && at % 4 == 0 {
+                watch.line(said(at * 30, &format!("cache-miss for {at}")));
+            }
+        }
+        let onsets = watch.onsets().into_iter().map(headline).collect::<Vec<_>>();
+        onsets.into_iter().map(|onset| onset.2 / 3_600).collect::<Vec<_>>()
+    };
+    assert_eq!(hours(0..30, true), [0]);
+    assert_eq!(hours(30..31, false), [0]);
+    assert_eq!(hours(31..60, true), [0, 31]);
+    // What the models find in it is told, and is over when it has lasted.
+    watch.line(fatal(60 * 3_600, "no memory is left for the heap"));
+    let worse: Vec<_> = watch.told(Phase::Worse).into_iter().map(headline).collect();
+    assert_eq!(worse.iter().map(|worse| worse.2).collect::<Vec<_>>(), [60 * 3_600]);
+    for at in 60 * 120..64 * 120 {
+        watch.line(said(at * 30, &format!("GET /cart took {} ms", 10 + at % 7)));
+        if at % 4 == 0 {
+            watch.line(said(at * 30, &format!("cache-miss for {at}")));
+        }
+    }
+    let ends = watch.told(Phase::End);
+    let [_, end] = ends[..] else { panic!("{ends:#?}") };
+    assert!(end.severity >= Severity::High);
+}

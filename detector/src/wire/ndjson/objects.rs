@@ -2,6 +2,7 @@
 
 use super::super::envelope::Envelope;
 use super::super::json::{Scan, Value};
+use super::super::native_json::{self, Event, Form, Kind, NativeJson};
 use super::super::otlp::Otlp;
 use super::super::payload::{Outer, Payload};
 use super::super::record::{Buffers, Record, Scalar};
@@ -19,6 +20,9 @@ pub(in super::super) struct Objects {
     payload: Payload,
     envelope: Envelope,
     otlp: Otlp,
+    native_json: NativeJson,
+    /// An event of Vector's in plain JSON.
+    plain: Vec<u8>,
     partial: Partial,
     /// The bytes of the line before what is being read.
     before: usize,
@@ -61,6 +65,8 @@ impl Objects {
             payload,
             envelope: Envelope::default(),
             otlp: Otlp::new(year),
+            native_json: NativeJson::default(),
+            plain: Vec::new(),
             partial: Partial::default(),
             before: 0,
         }
@@ -87,6 +93,13 @@ impl Objects {
             }
             if !object.starts_with('{') {
                 self.refuse(object, before, line, clock, each);
+                return Rest::Nothing;
+            }
+            // Most often an event of Vector's is all of its line, and then it is enough to read what is inside.
+            if let Some(event) = native_json::event(object.trim_end())
+                && self.scan.read(event.text) == Some(event.text.len())
+            {
+                self.event(&event, outer, line, clock, each);
                 return Rest::Nothing;
             }
             let Some(end) = self.scan.read(object) else {
@@ -179,6 +192,70 @@ impl Objects {
 
     /// The object that has been scanned.
     fn object(
+        &mut self,
+        text: &str,
+        outer: &Outer<'_>,
+        line: u64,
+        depth: u8,
+        clock: &mut Clock,
+        each: &mut dyn FnMut(Row<'_>),
+    ) {
+        if let Some(event) = native_json::event(text) {
+            if self.scan.read(event.text) == Some(event.text.len()) {
+                self.event(&event, outer, line, clock, each);
+                return;
+            }
+            self.scan.read(text);
+        }
+        self.any(text, outer, line, depth, clock, each);
+    }
+
+    /// One of Vector's events, of which the object inside has been scanned.
+    fn event(
+        &mut self,
+        event: &Event<'_>,
+        outer: &Outer<'_>,
+        line: u64,
+        clock: &mut Clock,
+        each: &mut dyn FnMut(Row<'_>),
+    ) {
+        self.flush(clock, each);
+        if event.kind == Kind::Metric {
+            self.native_json.metric(event, outer, line, clock, each);
+            return;
+        }
+        let mut plain = std::mem::take(&mut self.plain);
+        let text = match event.form {
+            Form::Plain => Ok(event.text),
+            Form::Proto => self.native_json.plain(event, &mut plain).and_then(|()| {
+                let text = std::str::from_utf8(&plain).map_err(|error| error.to_string())?;
+                self.scan
+                    .read(text)
+                    .map(|_| text)
+                    .ok_or_else(|| "it is nested too deep".to_owned())
+            }),
+        };
+        match text {
+            Err(message) => {
+                clock.pass(outer.time);
+                each(Row::Bad(Problem {
+                    line,
+                    field: Some("event".to_owned()),
+                    message,
+                }));
+            }
+            Ok(_) if self.scan.pairs.is_empty() => {
+                clock.pass(outer.time);
+                each(Row::Blank);
+            }
+            Ok(text) if event.kind == Kind::Trace => self.native_json.trace(&self.scan, text, outer, clock, each),
+            Ok(text) => self.any(text, outer, line, DEEPEST, clock, each),
+        }
+        self.plain = plain;
+    }
+
+    /// An object of any schema, which has been scanned.
+    fn any(
         &mut self,
         text: &str,
         outer: &Outer<'_>,

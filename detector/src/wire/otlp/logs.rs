@@ -2,8 +2,8 @@
 
 use super::super::payload::{Outer, Payload};
 use super::super::record::{self, Record, Scalar};
+use super::super::tape::Value;
 use super::super::{Clock, Row};
-use super::tape::Value;
 use super::{SERVICES, attributes, named, scalar, time};
 use crate::event::Level;
 

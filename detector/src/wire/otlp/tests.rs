@@ -11,6 +11,7 @@ fn rows(objects: &[&str]) -> Vec<String> {
         interval: 60.0,
         stated: false,
         assumed: false,
+        year: None,
     };
     let mut rows = Vec::new();
     for (at, object) in objects.iter().enumerate() {

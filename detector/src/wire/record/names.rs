@@ -73,6 +73,7 @@ pub(super) mod schema {
     pub(in super::super) const SERILOG: u16 = 64;
     pub(in super::super) const CLOUD: u16 = 128;
     pub(in super::super) const MONGO: u16 = 256;
+    pub(in super::super) const VECTOR: u16 = 512;
 }
 
 /// Which part of the record a name belongs to.
@@ -290,6 +291,7 @@ fn of_schema(name: &str) -> u16 {
         "@t" | "@mt" | "messagetemplate" | "renderedmessage" => schema::SERILOG,
         "insertid" | "logname" | "textpayload" | "jsonpayload.message" => schema::CLOUD,
         "t.$date" => schema::MONGO,
+        "sourcetype" => schema::VECTOR,
         _ if name.starts_with("kubernetes.") || name.starts_with("docker.") || name.starts_with("agent.") => {
             schema::SHIPPED
         }

@@ -2,6 +2,7 @@
 
 use super::super::payload::Outer;
 use super::super::quantity::{self, Dimension};
+use super::super::text::level;
 use super::super::{Clock, Row, recycle, time, with_subject};
 use super::names::{Meaning, Place};
 use super::{Pair, Record, Scalar, hand_on, request};
@@ -19,6 +20,20 @@ impl<'a> Record<'a> {
         each: &mut dyn FnMut(Row<'_>),
     ) {
         self.emit_or(None, outer, line, clock, each);
+    }
+
+    /// Hands on the exchange that the pairs tell, where they do.
+    pub(in super::super) fn emit_exchange(
+        &mut self,
+        outer: &Outer<'_>,
+        clock: &mut Clock,
+        each: &mut dyn FnMut(Row<'_>),
+    ) -> bool {
+        let exchange = self.exchange(self.when());
+        if let Some(exchange) = &exchange {
+            hand_on(exchange, outer, clock, each);
+        }
+        exchange.is_some()
     }
 
     /// The same, with a text that is the message where there would be a problem: what came as a log line is one.
@@ -164,7 +179,10 @@ impl<'a> Record<'a> {
             each(Row::Event(Event::Log(LogRecord {
                 time,
                 subject,
-                level: outer.level_or(self.level()),
+                // Where no field says how severe it is, the line itself may, as a program's plain log does.
+                level: outer
+                    .level_or(self.level())
+                    .or_else(|| Some(level::find(message, false)?.level)),
                 message,
                 session: self.session().or(outer.session),
                 fields: &fields,
@@ -283,7 +301,7 @@ pub(super) fn metric<'a>(pair: &Pair<'a>) -> Option<Value<'a>> {
 }
 
 /// The number that a pair is beside the text of a log line.
-fn field<'a>(pair: &Pair<'a>) -> Option<Value<'a>> {
+pub(super) fn field<'a>(pair: &Pair<'a>) -> Option<Value<'a>> {
     let counts = matches!(
         pair.known.meaning,
         Meaning::Other

@@ -23,6 +23,8 @@ const MAX_OTHERS: u64 = 16;
 pub(super) struct Records {
     layers: Layers,
     year: i16,
+    /// Lines without a time so far.
+    undated: u8,
     payload: Payload,
     /// The service of the file, where its name tells one.
     service: Option<String>,
@@ -92,6 +94,9 @@ struct Bare<'a> {
     partial: bool,
 }
 
+/// In so many lines, a time is looked for that may lack its year.
+const MOST_UNDATED: u8 = 100;
+
 impl Records {
     pub(super) fn new(input: &Input) -> Self {
         Records {
@@ -102,6 +107,7 @@ impl Records {
                 _ => Layers::Text,
             },
             year: input.year,
+            undated: 0,
             payload: Payload::new(input.year),
             service: service_of_source(input),
             joined: String::new(),
@@ -112,6 +118,7 @@ impl Records {
     }
 
     pub(super) fn line(&mut self, number: u64, line: &str, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) {
+        self.find_year(line, clock);
         let bare = self.bare(line);
         self.leave(number, bare.source, clock, each);
         let text = bare.text.trim_end();
@@ -187,6 +194,24 @@ impl Records {
         }
         self.end(at, clock, each);
         self.free(clock, each).begin(number, &bare, stamped, parts.as_ref());
+    }
+
+    /// Finds out from the first line with a time whether the times of the input name a year.
+    fn find_year(&mut self, line: &str, clock: &mut Clock) {
+        if self.undated >= MOST_UNDATED {
+            return;
+        }
+        self.undated += 1;
+        let time = |year| match self.layers {
+            Layers::Syslog => syslog::read(line, year).and_then(|message| message.time),
+            _ => prefix::read(line, year).time,
+        };
+        if let Some(found) = time(self.year) {
+            self.undated = MOST_UNDATED;
+            if time(self.year.saturating_sub(1)) != Some(found) {
+                clock.assume_year(self.year);
+            }
+        }
     }
 
     /// Hands on every record that has its last line.

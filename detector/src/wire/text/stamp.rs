@@ -121,6 +121,7 @@ fn of_names(cursor: Cursor<'_>, year: i16) -> Option<Stamp<'_>> {
     }
     let mut cursor = cursor;
     let mut weekday = cursor;
+    let mut mail = cursor;
     let (time, layout) = if let Some(time) = syslog(&mut cursor, year) {
         (time, Layout::Syslog)
     } else if let Some(time) = java(&mut cursor) {
@@ -132,6 +133,12 @@ fn of_names(cursor: Cursor<'_>, year: i16) -> Option<Stamp<'_>> {
     {
         cursor = weekday;
         (time, Layout::Iso)
+    } else if cursor.0.get(3) == Some(&b',')
+        && let Some(time) = mail.rfc_2822()
+    {
+        // `Fri, 20 Nov 2026 09:00:00 +0100`, as in mails and by Go's RFC1123Z.
+        cursor = mail;
+        (time, Layout::Other)
     } else {
         (apache(&mut cursor)?, Layout::Other)
     };
@@ -287,7 +294,7 @@ fn syslog(cursor: &mut Cursor<'_>, year: i16) -> Option<Timestamp> {
     time::moment(date, clock, 0)
 }
 
-/// `Fri Nov 20 09:00:00.123456 2026`.
+/// `Fri Nov 20 09:00:00.123456 2026`, or with a zone before the year, as `date` prints it.
 fn apache(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
     cursor.weekday()?;
     cursor.byte(b' ')?;
@@ -295,9 +302,14 @@ fn apache(cursor: &mut Cursor<'_>) -> Option<Timestamp> {
     let day = day(cursor)?;
     cursor.byte(b' ')?;
     let clock = cursor.time_of_day()?;
+    let mut with_zone = *cursor;
+    let offset = with_zone.zone().filter(|_| with_zone.0.first() == Some(&b' '));
+    if offset.is_some() {
+        *cursor = with_zone;
+    }
     cursor.byte(b' ')?;
     let year = cursor.digits(4)?;
-    time::moment(time::date(year, month, day)?, clock, 0)
+    time::moment(time::date(year, month, day)?, clock, offset.unwrap_or(0))
 }
 
 /// `2026.11.20 09:00:00.123456` (ClickHouse).

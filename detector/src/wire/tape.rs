@@ -52,7 +52,7 @@ impl<'a> Tape<'a> {
         let mut unescaped = self.unescaped;
         unescaped.clear();
         Buffers {
-            nodes: super::super::recycle(self.nodes),
+            nodes: super::recycle(self.nodes),
             unescaped,
         }
     }
@@ -163,7 +163,7 @@ impl<'t, 'a> Value<'t, 'a> {
             Node::Bool(value) => value.to_string(),
             Node::Integer(number) => number.to_string(),
             Node::Number(number) => number.to_string(),
-            Node::Text(_) | Node::Unescaped(..) => super::super::quote(self.text().unwrap_or_default()),
+            Node::Text(_) | Node::Unescaped(..) => super::quote(self.text().unwrap_or_default()),
             Node::List(_) => "a list".to_owned(),
             Node::Object(_) => "an object".to_owned(),
         }

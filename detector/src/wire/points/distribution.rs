@@ -5,7 +5,6 @@ use std::hash::BuildHasherDefault;
 use lru::LruCache;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::tape::Value;
 use crate::event::Timestamp;
 use crate::keys::KeyHasher;
 use crate::order;
@@ -40,14 +39,17 @@ pub(super) struct News {
 
 /// How many values lie where.
 #[derive(Debug, Clone, PartialEq, Default)]
-pub(super) struct Mass {
+pub(in super::super) struct Mass {
     /// Buckets that are not empty, in order.
-    buckets: Vec<(Slot, f64)>,
+    buckets: Vec<Bucket>,
     layout: Layout,
 }
 
 /// The sign of a bucket's values, and its position away from zero; of explicit buckets all are positive.
 type Slot = (i8, i64);
+
+/// A slot, and how many values lie there.
+type Bucket = (Slot, f64);
 
 #[derive(Debug, Clone, PartialEq, Default)]
 enum Layout {
@@ -61,6 +63,8 @@ enum Layout {
     Exponential {
         scale: i32,
     },
+    /// Each bucket is one value.
+    Values(Vec<f64>),
 }
 
 impl Default for Distributions {
@@ -125,16 +129,11 @@ impl Last {
 }
 
 impl Mass {
-    /// A histogram with explicit bounds.
-    pub(super) fn explicit(point: Value<'_, '_>) -> Mass {
-        let bounds: Vec<f64> = point
-            .list("explicitBounds")
-            .map_while(Value::number)
-            .take(MOST_BUCKETS)
-            .collect();
+    /// A histogram with explicit bounds, the upper ones of its buckets but for the last, which may have none.
+    pub(in super::super) fn explicit(bounds: impl Iterator<Item = f64>, counts: impl Iterator<Item = f64>) -> Mass {
+        let bounds: Vec<f64> = bounds.take(MOST_BUCKETS).collect();
         let ascending = bounds.windows(2).all(|pair| matches!(pair, [a, b] if a < b));
-        let counts = point.list("bucketCounts").map_while(Value::number);
-        let buckets: Vec<(Slot, f64)> = counts
+        let buckets: Vec<Bucket> = counts
             .take(MOST_BUCKETS + 1)
             .enumerate()
             .filter(|(_, count)| *count > 0.0)
@@ -154,23 +153,11 @@ impl Mass {
     }
 
     /// An exponential histogram: its bucket i holds what lies between base^i and base^(i + 1), base = 2^(2^−scale).
-    pub(super) fn exponential(point: Value<'_, '_>) -> Mass {
-        let scale = point.get("scale").and_then(Value::integer).unwrap_or(0);
+    pub(in super::super) fn exponential(scale: i64, halves: impl Iterator<Item = Bucket>, zeros: f64) -> Mass {
         let Some(scale) = i32::try_from(scale).ok().filter(|scale| (-20..=20).contains(scale)) else {
             return Mass::default();
         };
-        let mut buckets = Vec::new();
-        for (sign, name) in [(-1, "negative"), (1, "positive")] {
-            let Some(half) = point.get(name) else { continue };
-            let offset = half.get("offset").and_then(Value::integer).unwrap_or(0);
-            let counts = half.list("bucketCounts").map_while(Value::number);
-            for (at, count) in counts.take(MOST_BUCKETS).enumerate() {
-                if count > 0.0 {
-                    buckets.push(((sign, offset.saturating_add(at as i64)), count));
-                }
-            }
-        }
-        let zeros = point.get("zeroCount").and_then(Value::number).unwrap_or(0.0);
+        let mut buckets: Vec<Bucket> = halves.collect();
         if zeros > 0.0 {
             buckets.push(((0, 0), zeros));
         }
@@ -180,6 +167,31 @@ impl Mass {
         };
         mass.sort();
         mass
+    }
+
+    /// The buckets of one sign, of which the first one is at this position.
+    pub(in super::super) fn half(
+        sign: i8,
+        offset: i64,
+        counts: impl Iterator<Item = f64>,
+    ) -> impl Iterator<Item = Bucket> {
+        counts
+            .take(MOST_BUCKETS)
+            .enumerate()
+            .filter(|(_, count)| *count > 0.0)
+            .map(move |(at, count)| ((sign, offset.saturating_add(at as i64)), count))
+    }
+
+    /// Values, and how often each was seen. They are not compared with those of the point before.
+    pub(in super::super) fn values(seen: impl Iterator<Item = (f64, f64)>) -> Mass {
+        let mut seen: Vec<(f64, f64)> = seen
+            .filter(|(value, count)| value.is_finite() && *count > 0.0)
+            .collect();
+        order::sort_by_key(&mut seen, |(value, _)| !order::falling(*value));
+        Mass {
+            buckets: (0..).zip(&seen).map(|(at, (_, count))| ((1, at), *count)).collect(),
+            layout: Layout::Values(seen.into_iter().map(|(value, _)| value).collect()),
+        }
     }
 
     /// In the order of their values: the larger the position of a negative bucket, the smaller its values.
@@ -251,6 +263,10 @@ impl Mass {
                 let power = |at: i64| libm::exp2(at as f64 * libm::exp2(-f64::from(*scale)));
                 let (near, far) = (power(at), power(at.saturating_add(1)));
                 Some(if sign > 0 { (near, far) } else { (-far, -near) })
+            }
+            Layout::Values(values) => {
+                let value = *values.get(usize::try_from(at).ok()?)?;
+                Some((value, value))
             }
         }
     }
