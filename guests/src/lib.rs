@@ -3,6 +3,7 @@
 
 mod command;
 mod component;
+mod package;
 mod proxy_wasm;
 
 use std::env;
@@ -11,6 +12,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+
+pub use package::{BROWSER, BROWSER_FEATURES, BROWSER_FOLDER, BROWSER_TARGET, package, wasm_pack};
 
 /// A plugin and what it takes to build it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,6 +39,8 @@ pub enum Abi {
     ProxyWasm,
     /// A WASI command (preview 1): a core module with `_start` that imports `wasi_snapshot_preview1` and nothing else.
     Command,
+    /// A WASI command (preview 2): a component that imports interfaces of WASI and nothing else.
+    CommandComponent,
     /// A core module that imports nothing.
     Module,
 }
@@ -67,6 +72,24 @@ pub const CLI: Plugin = Plugin {
     abi: Abi::Command,
 };
 
+/// The transform for Vector, which has sockets.
+pub const VECTOR: Plugin = Plugin {
+    name: "vector",
+    folder: "plugins/vector",
+    target: "wasm32-wasip2",
+    features: "+simd128",
+    abi: Abi::CommandComponent,
+};
+
+/// The module for Fluent Bit, whose runtime has no SIMD.
+pub const FLUENT_BIT: Plugin = Plugin {
+    name: "fluent-bit",
+    folder: "plugins/fluent-bit",
+    target: "wasm32-unknown-unknown",
+    features: "",
+    abi: Abi::Module,
+};
+
 /// Parts of the detector alone, which are measured and never shipped: built as the engine is.
 pub const KERNELS: Plugin = Plugin {
     name: "kernels",
@@ -77,7 +100,7 @@ pub const KERNELS: Plugin = Plugin {
 };
 
 /// Every plugin that is shipped.
-pub const PLUGINS: [Plugin; 3] = [ENGINE, ENVOY, CLI];
+pub const PLUGINS: [Plugin; 5] = [ENGINE, ENVOY, CLI, VECTOR, FLUENT_BIT];
 
 /// What a build leaves.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -134,8 +157,8 @@ pub enum Error {
     },
 }
 
-/// Builds a plugin and leaves its artefacts in `out_dir`; Cargo's own files are in a folder below it, because
-/// a Cargo that is called by a build script waits for ever for the target directory of its caller.
+/// Builds a plugin and leaves its artefacts in `out_dir`; Cargo's own files are in a folder of their own, because
+/// a Cargo that is called by a build script waits for ever for the folder of its caller.
 ///
 /// # Errors
 /// When the target is not installed, the plugin does not compile, or the result is not what its ABI asks for.
@@ -143,13 +166,16 @@ pub fn build(plugin: &Plugin, out_dir: &Path) -> Result<Artefacts, Error> {
     let root = root();
     let out_dir = std::path::absolute(out_dir).map_err(|source| io_error("resolve", out_dir, source))?;
     require_target(plugin, &root)?;
-    let target_dir = out_dir.join("cargo");
+    let target_dir = cargo_dir(&out_dir, plugin.target, plugin.features);
     let status = cargo(&root)
         .args(["build", "--quiet", "--locked", "--profile", "guest"])
         .args(["--target", plugin.target])
         .args(["--package", &format!("watchpost-{}", plugin.name)])
         .env("CARGO_TARGET_DIR", &target_dir)
-        .env("CARGO_ENCODED_RUSTFLAGS", rustflags(plugin, &root).join("\x1f"))
+        .env(
+            "CARGO_ENCODED_RUSTFLAGS",
+            rustflags(plugin.features, &root).join("\x1f"),
+        )
         .status()
         .map_err(|source| Error::Io {
             what: "start cargo".to_owned(),
@@ -163,7 +189,7 @@ pub fn build(plugin: &Plugin, out_dir: &Path) -> Result<Artefacts, Error> {
     }
     let built = target_dir.join(plugin.target).join("guest").join(match plugin.abi {
         // A program is called as it is, and a library as it is named in Rust.
-        Abi::Command => format!("watchpost-{}.wasm", plugin.name),
+        Abi::Command | Abi::CommandComponent => format!("watchpost-{}.wasm", plugin.name),
         Abi::Component | Abi::ProxyWasm | Abi::Module => format!("watchpost_{}.wasm", plugin.name.replace('-', "_")),
     });
     let core = out_dir.join(format!("watchpost-{}.core.wasm", plugin.name));
@@ -173,6 +199,7 @@ pub fn build(plugin: &Plugin, out_dir: &Path) -> Result<Artefacts, Error> {
         Abi::Component => component::encode(&core, &module)?,
         Abi::ProxyWasm => proxy_wasm::trim(&core, &module)?,
         Abi::Command => command::check(&core, &module)?,
+        Abi::CommandComponent => command::check_component(&core, &module)?,
         Abi::Module => component::close(&core, &module)?,
     };
     Ok(Artefacts { core, module })
@@ -205,6 +232,12 @@ pub fn root() -> PathBuf {
 /// flags, wrappers, features and profiles that are meant for another target. What says where crates come
 /// from stays, and so does the job server, which keeps the two together within the user's `--jobs`.
 pub fn cargo(root: &Path) -> Command {
+    let program = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    cleaned(Path::new(&program), root)
+}
+
+/// Any program that starts a Cargo, likewise.
+pub(crate) fn cleaned(program: &Path, root: &Path) -> Command {
     const KEPT: [&str; 6] = [
         "CARGO_HOME",
         "CARGO_HTTP_",
@@ -223,7 +256,6 @@ pub fn cargo(root: &Path) -> Command {
         "HOST",
         "OUT_DIR",
     ];
-    let program = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(program);
     command.current_dir(root);
     for (name, _) in env::vars_os() {
@@ -237,11 +269,11 @@ pub fn cargo(root: &Path) -> Command {
 }
 
 /// The compiler's flags for a plugin.
-fn rustflags(plugin: &Plugin, root: &Path) -> Vec<String> {
+fn rustflags(features: &str, root: &Path) -> Vec<String> {
     let mut flags = remapped(root);
-    if !plugin.features.is_empty() {
+    if !features.is_empty() {
         flags.push("-C".to_owned());
-        flags.push(format!("target-feature={}", plugin.features));
+        flags.push(format!("target-feature={features}"));
     }
     flags
 }
@@ -257,6 +289,16 @@ pub fn remapped(root: &Path) -> Vec<String> {
         flags.push(format!("--remap-path-prefix={}=cargo", home.display()));
     }
     flags
+}
+
+/// Where Cargo keeps what it builds plugins from: `guests` in the target directory, so that whoever wants a plugin finds
+/// what another has compiled; of each target in a folder of its own, so that plugins for different ones can be built at
+/// the same time, and of each set of features of it, since Cargo would build anew what it has built with others.
+pub fn cargo_dir(out_dir: &Path, target: &str, features: &str) -> PathBuf {
+    // Cargo marks its target directory as one that needs no backup, whatever it is called.
+    let folder = out_dir.ancestors().find(|folder| folder.join("CACHEDIR.TAG").is_file());
+    let guests = folder.unwrap_or(out_dir).join("guests");
+    guests.join(format!("{target}{features}"))
 }
 
 /// Without this check the compiler says that it "can't find crate for `core`".

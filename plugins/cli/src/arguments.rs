@@ -1,15 +1,14 @@
 //! The command line: of `watchpost score` what makes sense in a sandbox, and what only a program in a pipe needs.
 
-use std::num::NonZeroU64;
 use std::path::PathBuf;
 
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use serde_json::Value;
+use watchpost_detector::FieldName;
 use watchpost_detector::wire::Format;
-use watchpost_detector::{AlarmRate, FieldName, Interval, Pass};
+use watchpost_stream::{Exit, Options};
 
-use crate::Exit;
 use crate::run;
 
 /// Finds what is strange in metrics, requests and log lines: the detector of Watchpost as a WASI command.
@@ -52,17 +51,9 @@ pub(crate) struct Score {
     #[arg(long, value_name = "FORMAT", default_value = "auto", value_parser = formats())]
     pub(crate) input: Format,
 
-    /// The configuration in JSON; see `watchpost config schema`.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) config: Option<PathBuf>,
-
     /// History that is learned from and not scored; may be given several times, in order of time.
     #[arg(long, value_name = "PATH")]
     pub(crate) warm_up: Vec<PathBuf>,
-
-    /// The time between rows that do not tell theirs, in seconds.
-    #[arg(long, value_name = "SECONDS", default_value = "60", value_parser = interval)]
-    pub(crate) interval: Interval,
 
     /// The CSV column that names whose row it is; may be given several times or separated by commas.
     #[arg(long, value_name = "COL", value_delimiter = ',')]
@@ -73,7 +64,7 @@ pub(crate) struct Score {
     pub(crate) feedback: Option<PathBuf>,
 
     /// Prints the verdict on every row instead of the alarms.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "pass")]
     pub(crate) scores: bool,
 
     /// How alarms are printed: `ndjson`, one object a line, is the only way here.
@@ -86,15 +77,6 @@ pub(crate) struct Score {
         conflicts_with = "scores", value_parser = field)]
     pub(crate) annotate: Option<FieldName>,
 
-    /// Passes lines on instead of printing alarms: `all`, those that are `normal`, or those that are `anomalous`; a
-    /// line that cannot be read is passed on always.
-    #[arg(long, value_name = "WHICH", conflicts_with = "scores", value_parser = passes())]
-    pub(crate) pass: Option<Pass>,
-
-    /// Of the lines that `--pass` leaves out, passes one in N on as well.
-    #[arg(long, value_name = "N", requires = "pass")]
-    pub(crate) sample: Option<NonZeroU64>,
-
     /// Appends what is written to this file instead of standard output.
     #[arg(long, value_name = "FILE")]
     pub(crate) write: Option<PathBuf>,
@@ -104,29 +86,12 @@ pub(crate) struct Score {
     #[arg(long, requires = "write")]
     pub(crate) confirm: bool,
 
-    /// The detector's state: gone on from when the file exists, and saved at the end and in between.
-    #[arg(long, value_name = "FILE")]
-    pub(crate) state: Option<PathBuf>,
-
-    /// How often the state is saved while a stream goes on, in seconds; a runtime that is killed cannot save it.
-    #[arg(long, value_name = "SECONDS", default_value = "60", requires = "state")]
-    pub(crate) save_every: u64,
-
-    /// The year of times that name none, as in syslog; otherwise the current one.
-    #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(i16).range(1678..=2261))]
-    pub(crate) year: Option<i16>,
-
-    /// The budget of false alarms over all subjects together, instead of the configuration's.
-    #[arg(long, value_name = "N", value_parser = alarm_rate)]
-    pub(crate) false_alarms_per_day: Option<AlarmRate>,
-
     /// Exits with 3 when an alarm was raised or a session was anomalous.
     #[arg(long)]
     pub(crate) exit_code: bool,
 
-    /// Prints nothing on standard error but errors and rows that could not be read.
-    #[arg(long, short)]
-    pub(crate) quiet: bool,
+    #[command(flatten)]
+    pub(crate) options: Options,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -142,7 +107,7 @@ impl Arguments {
     }
 }
 
-const FORMATS: [&str; 11] = [
+const FORMATS: [&str; 12] = [
     "auto",
     "ndjson",
     "csv",
@@ -154,31 +119,13 @@ const FORMATS: [&str; 11] = [
     "kubernetes",
     "otlp",
     "prometheus",
+    "native-json",
 ];
 
 fn formats() -> impl TypedValueParser<Value = Format> {
     PossibleValuesParser::new(FORMATS).try_map(|name| serde_json::from_value(Value::String(name)))
 }
 
-fn passes() -> impl TypedValueParser<Value = Pass> {
-    PossibleValuesParser::new(["all", "normal", "anomalous"])
-        .try_map(|name| serde_json::from_value(Value::String(name)))
-}
-
 fn field(text: &str) -> Result<FieldName, String> {
     FieldName::try_from(text.to_owned())
-}
-
-fn interval(text: &str) -> Result<Interval, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| "give a number of seconds, for example 60".to_owned())?;
-    Interval::try_from(seconds)
-}
-
-fn alarm_rate(text: &str) -> Result<AlarmRate, String> {
-    let rate: f64 = text
-        .parse()
-        .map_err(|_| "give a number of alarms a day, for example 0.1".to_owned())?;
-    AlarmRate::try_from(rate)
 }
