@@ -91,9 +91,15 @@ fn the_archive_is_complete() {
         "examples/filter.yaml",
         "examples/istio-wasmplugin.yaml",
         "examples/service.yaml",
+        "vector/README.md",
+        "vector/examples/enrichment.yaml",
+        "vector/examples/inline.yaml",
+        "vector/examples/tee.yaml",
         "watchpost",
         "watchpost-engine.wasm",
+        "watchpost-fluent-bit.wasm",
         "watchpost-envoy.wasm",
+        "watchpost-vector.wasm",
     ] {
         assert!(summed.contains(name), "{name} is missing in\n{sums}");
     }

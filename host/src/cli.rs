@@ -5,16 +5,19 @@ mod config;
 mod console;
 mod demo;
 mod document;
+mod embed;
 mod engine;
 pub(crate) mod exit;
 mod input;
 mod page;
 mod report;
+mod run;
 mod score;
 mod simulate;
 mod size;
 mod state;
 mod time;
+mod vector;
 mod verdicts;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -63,7 +66,10 @@ enum Command {
     Score(score::Score),
     Report(report::Report),
     Simulate(simulate::Simulate),
+    Vector(vector::Vector),
     Size(size::Size),
+    Run(run::Run),
+    Embed(embed::Embed),
     Config(config::ConfigCommand),
     Completions(completions::Completions),
 }
@@ -92,7 +98,10 @@ impl Arguments {
             Command::Score(score) => score.run(&console),
             Command::Report(report) => report.run(&console),
             Command::Simulate(simulate) => simulate.run(&console),
+            Command::Vector(vector) => vector.run(&console),
             Command::Size(size) => size.run(),
+            Command::Run(run) => run.run(&console),
+            Command::Embed(embed) => embed.run(&console),
             Command::Config(config) => config.run(&console),
             Command::Completions(completions) => completions.run(),
         }

@@ -3,18 +3,28 @@
 //! A guest has no imports, so all it can do is compute and return bytes. Whatever it does wrong is an
 //! [`EngineError`], never a panic of the host. After a trap its state may be half changed, so the instance
 //! is not entered again: every later call returns the same error.
+//!
+//! Beside the engine, the modules that are doors to the detector in other hosts are run here as those would run them:
+//! a [`Command`] for WASI, and a [`Filter`] of Fluent Bit.
 
 mod cache;
+mod command;
+mod fluent_bit;
 mod limits;
+mod shape;
 
 use std::fmt;
+use std::path::PathBuf;
 
 use wasmtime::component::types::{ComponentExtern, ComponentItem};
 use wasmtime::component::{Component, Linker};
 use wasmtime::{Config, Store, Trap};
 use watchpost_detector::{Input, Status, Timestamp};
 
+pub use command::Command;
+pub use fluent_bit::{Answer, Filter, Given, GivenError, is_object};
 pub use limits::Limits;
+pub use shape::{Shape, ShapeError};
 
 use crate::engine::{EngineError, Limit};
 use limits::Walls;
@@ -206,6 +216,55 @@ impl fmt::Debug for Module {
         f.debug_struct("Module")
             .field("limits", &self.limits)
             .finish_non_exhaustive()
+    }
+}
+
+/// What can go wrong with a module that is no engine.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModuleError {
+    /// It cannot be compiled, or it imports what it does not get.
+    #[error("cannot be loaded: {0}")]
+    Load(String),
+    /// It cannot have this folder.
+    #[error("cannot be given the folder {}: {message}", folder.display())]
+    Folder {
+        /// The folder.
+        folder: PathBuf,
+        /// Why not.
+        message: String,
+    },
+    /// It computed for too long.
+    #[error("it was stopped: it took more instructions than it may; `--fuel` sets how many that are")]
+    Fuel,
+    /// It wanted too much memory.
+    #[error("it was stopped: it wanted more memory than {} MiB; `--memory` sets how much that is", bytes >> 20)]
+    Memory {
+        /// The limit.
+        bytes: u64,
+    },
+    /// It failed.
+    #[error("it trapped: {0}")]
+    Trap(String),
+}
+
+impl ModuleError {
+    fn load(error: &wasmtime::Error) -> Self {
+        ModuleError::Load(chain(error))
+    }
+
+    /// Why a call did not return.
+    fn stopped(error: &wasmtime::Error, walls: &Walls) -> Self {
+        if matches!(error.downcast_ref(), Some(Trap::OutOfFuel)) {
+            ModuleError::Fuel
+        } else if let Some(bytes) = walls.refused() {
+            ModuleError::Memory { bytes }
+        } else if let Some(trap) = error.downcast_ref::<Trap>() {
+            // The frames that led there say nothing to who did not build the module.
+            ModuleError::Trap(trap.to_string())
+        } else {
+            ModuleError::Trap(chain(error))
+        }
     }
 }
 

@@ -237,6 +237,48 @@ fn alarms_are_told_beside_the_budget() {
 }
 
 #[test]
+fn what_came_close_is_told_with_the_budget_that_would_have_reported_it() {
+    let lines = (0..360).flat_map(|n| {
+        let time = format!("2026-11-20 {:02}:{:02}:{:02}", 9 + n / 360, n / 6 % 60, n % 6 * 10);
+        let info = format!(
+            "{time} INFO  GET /cart/{} took {} ms\n",
+            n * 37 % 1000,
+            10 + n * 13 % 17
+        );
+        let errors = if (240..246).contains(&n) { 12 } else { 0 };
+        let error = move |k| format!("{time} ERROR payment refused by acquirer for order {}\n", n * 12 + k);
+        std::iter::once(info).chain((0..errors).map(error))
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let path = file(&folder, "app.log", lines.collect::<String>().as_bytes());
+    let output = run(&["score", &path]);
+    assert!(stdout(&output).starts_with("no anomalies in "), "{}", stdout(&output));
+    let told = stderr(&output);
+    assert!(
+        told.contains("\n1 near miss, which a larger budget would have reported:\n"),
+        "{told}"
+    );
+    let near = told
+        .lines()
+        .find(|line| line.starts_with("  2026-11-20 09:40:00  severe log line: payment refused"));
+    let near = near.unwrap_or_else(|| panic!("{told}"));
+    let budget = near.rsplit(['(', ')', ' ']).find(|word| !word.is_empty()).unwrap();
+    assert!(near.ends_with(&format!("(--false-alarms-per-day {budget})")), "{near}");
+
+    let output = run(&["score", "--false-alarms-per-day", budget, &path]);
+    assert!(
+        stdout(&output).contains("payment refused by acquirer"),
+        "{}",
+        stdout(&output)
+    );
+    assert!(!stderr(&output).contains("near miss"), "{}", stderr(&output));
+    for form in ["json", "ndjson"] {
+        let output = run(&["score", "--output", form, &path]);
+        assert!(!stderr(&output).contains("near miss"), "{form}: {}", stderr(&output));
+    }
+}
+
+#[test]
 fn nothing_is_found_in_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let broken = file(&folder, "broken.ndjson", b"not\njson\n");

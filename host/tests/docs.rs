@@ -5,8 +5,9 @@
 //! temporary folder. A comment says what is out of the ordinary: `# exits with 3`, or `# until Ctrl-C` for a command
 //! that does not end by itself. A block of `text` or `json` right below a shell block shows lines of its output;
 //! a line that is `…` stands for others, and one that ends in `…` for the rest of it. The blocks of
-//! `plugins/envoy/README.md` need an Envoy, and are run by `tests/release.rs`; those of `plugins/cli/README.md` need the
-//! wasmtime CLI, and are run by `wasi.rs`.
+//! `plugins/envoy/README.md` need an Envoy, and are run by `tests/release.rs`; those of `plugins/cli/README.md` and
+//! `plugins/vector/README.md` need the wasmtime CLI, and are run by `wasi.rs`; `fluent_bit.rs` runs those of
+//! `plugins/fluent-bit/README.md`.
 
 #![cfg(unix)]
 
@@ -249,7 +250,9 @@ fn documents() -> Vec<Document> {
         "CHANGELOG.md",
         "plugins/README.md",
         "plugins/cli/README.md",
+        "plugins/vector/README.md",
         "plugins/envoy/README.md",
+        "plugins/fluent-bit/README.md",
     ];
     let mut documents = guides();
     documents.extend(others.iter().map(|name| Document::open(&root().join(name))));

@@ -228,6 +228,7 @@ fn exit_codes_tell_whether_something_would_change() {
         ("marks", &fine),
         ("last", &last),
         ("wrong", wrong),
+        ("empty", "\n"),
     ]);
     let preview = |marks: &str| desk.score(&["--feedback", marks, "--preview", "--exit-code", "metrics.csv"], "");
     assert_eq!(preview("marks").status.code(), Some(3));
@@ -243,6 +244,13 @@ fn exit_codes_tell_whether_something_would_change() {
     assert_eq!(
         stderr(&mistake),
         "error: wrong:2:26: label: `finr` is none of the choices: did you mean `fine`?\n"
+    );
+    let empty = desk.score(&["--feedback", "empty", "--preview", "metrics.csv"], "");
+    assert_eq!(empty.status.code(), Some(2));
+    assert_eq!(
+        stderr(&empty),
+        "error: empty: there are no marks in it, so that there is nothing to preview: give it lines such as {\"row\": 17, \
+         \"label\": \"fine\"}\n"
     );
     assert_eq!(desk.score(&["--preview", "metrics.csv"], "").status.code(), Some(2));
     let both = ["--feedback", "marks", "--preview", "--scores", "metrics.csv"];

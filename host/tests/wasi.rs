@@ -1,25 +1,28 @@
 //! The WASI command under real runtimes, the wasmtime CLI and Node: it writes what `watchpost` writes, and it can be relied
 //! on in a pipe. `cargo xtask test` installs the runtimes and says where they are.
 
+#[allow(dead_code, reason = "shared with the other tests, of which each needs a part")]
+mod support;
+
 use std::env;
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
 
+use support::{fed, piped, stderr, variable};
 use tempfile::TempDir;
+
+#[path = "wasi/vector.rs"]
+mod vector;
 
 /// What runs the module.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Runtime {
     Wasmtime,
     Node,
-}
-
-fn variable(name: &str) -> PathBuf {
-    PathBuf::from(env::var_os(name).unwrap_or_else(|| panic!("{name} is not set: run `cargo xtask test`")))
 }
 
 impl Runtime {
@@ -44,34 +47,10 @@ impl Runtime {
     }
 }
 
-fn piped(mut command: Command) -> Command {
-    command
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped());
-    command
-}
-
 fn native(folder: &Path, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_watchpost"));
     command.args(arguments).current_dir(folder);
     piped(command)
-}
-
-/// Runs to the end, with this on standard input.
-fn fed(mut command: Command, input: &[u8]) -> Output {
-    let mut child = command.spawn().unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    let input = input.to_vec();
-    // A program that ends early does not read everything.
-    let feeder = thread::spawn(move || drop(stdin.write_all(&input)));
-    let output = child.wait_with_output().unwrap();
-    feeder.join().unwrap();
-    output
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
 /// An hour of a shop's log in which memory runs out once.
@@ -361,53 +340,13 @@ mod real_wasi {
         }
     }
 
-    /// What the plugin's README tells to type, typed in a folder with a log and the module.
+    /// What the plugin's README tells to type, typed in a folder with a log.
     #[test]
     fn the_commands_of_the_readme_run() {
         let folder = TempDir::new().unwrap();
         fs::write(folder.path().join("app.log"), log()).unwrap();
-        let modules = folder.path().join("target/wasm");
-        fs::create_dir_all(&modules).unwrap();
-        fs::copy(variable("WATCHPOST_CLI_MODULE"), modules.join("watchpost-cli.wasm")).unwrap();
-        let wasmtime = variable("WATCHPOST_WASMTIME");
-        let path = env::var_os("PATH").unwrap_or_default();
-        let path = env::join_paths(
-            wasmtime
-                .parent()
-                .map(Path::to_owned)
-                .into_iter()
-                .chain(env::split_paths(&path)),
-        );
         let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins/cli/README.md");
-        let readme = fs::read_to_string(readme).unwrap();
-        let mut is_shell = false;
-        let mut run = 0;
-        for line in readme.lines() {
-            is_shell = if line.starts_with("```") {
-                line == "```sh"
-            } else {
-                is_shell
-            };
-            if !is_shell || !line.contains("wasmtime run") {
-                continue;
-            }
-            // What follows a file never ends by itself.
-            let command = line.replace("tail -n 0 -F", "cat");
-            let mut shell = Command::new("sh");
-            shell
-                .args(["-c", &command])
-                .env("PATH", path.as_ref().unwrap())
-                .current_dir(folder.path());
-            let output = fed(piped(shell), b"");
-            assert!(output.status.success(), "{command}: {}", stderr(&output));
-            assert!(
-                !output.stdout.is_empty(),
-                "{command} prints nothing: {}",
-                stderr(&output)
-            );
-            run += 1;
-        }
-        assert!(run > 1, "the README has no commands");
+        run_readme(&readme, folder.path(), "WATCHPOST_CLI_MODULE");
     }
 
     /// What cannot be written is an error, and the state does not know what nobody was told.
@@ -449,4 +388,49 @@ fn first_line(child: &mut Child) -> String {
     let (line, stdout) = receiver.recv().unwrap();
     child.stdout = Some(stdout);
     line.unwrap()
+}
+
+/// Types what a plugin's README tells to type, in a folder in which this module is built: each command prints something.
+fn run_readme(readme: &Path, folder: &Path, module: &str) {
+    let modules = folder.join("target/wasm");
+    fs::create_dir_all(&modules).unwrap();
+    let module = variable(module);
+    // It is called as it is released.
+    fs::copy(&module, modules.join(module.file_name().unwrap())).unwrap();
+    let wasmtime = variable("WATCHPOST_WASMTIME");
+    let path = env::var_os("PATH").unwrap_or_default();
+    let path = env::join_paths(
+        wasmtime
+            .parent()
+            .map(Path::to_owned)
+            .into_iter()
+            .chain(env::split_paths(&path)),
+    )
+    .unwrap();
+    let readme = fs::read_to_string(readme).unwrap();
+    let mut is_shell = false;
+    let mut run = 0;
+    for line in readme.lines() {
+        is_shell = if line.starts_with("```") {
+            line == "```sh"
+        } else {
+            is_shell
+        };
+        if !is_shell || !line.contains("wasmtime ") {
+            continue;
+        }
+        // What follows a file never ends by itself.
+        let command = line.replace("tail -n 0 -F", "cat");
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &command]).env("PATH", &path).current_dir(folder);
+        let output = fed(piped(shell), b"");
+        assert!(output.status.success(), "{command}: {}", stderr(&output));
+        assert!(
+            !output.stdout.is_empty() || !command.contains(" run "),
+            "{command} prints nothing: {}",
+            stderr(&output)
+        );
+        run += 1;
+    }
+    assert!(run > 1, "the README has no commands");
 }

@@ -6,7 +6,7 @@ use watchpost_detector::{Config, Detector, Emit, Input, Scorer, Timestamp};
 
 /// Every target: the formats under their names, and what else comes from outside. Each has a file in `targets/` and a
 /// folder in `corpus/`.
-pub const TARGETS: [&str; 13] = [
+pub const TARGETS: [&str; 14] = [
     "auto",
     "ndjson",
     "csv",
@@ -18,6 +18,7 @@ pub const TARGETS: [&str; 13] = [
     "kubernetes",
     "otlp",
     "prometheus",
+    "native-json",
     "config",
     "snapshot",
 ];

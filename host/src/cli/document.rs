@@ -23,7 +23,20 @@ pub(crate) fn load(file: Option<&Path>) -> Result<Document, Invalid> {
     }
 }
 
-fn parse(file: &str, text: &str, notation: Notation) -> Result<Document, Invalid> {
+/// The file in JSON, whatever its notation, for a module that reads it and knows its fields.
+pub(crate) fn in_json(path: &Path) -> Result<String, Invalid> {
+    let name = path.display().to_string();
+    let text = std::fs::read_to_string(path).map_err(|error| Invalid {
+        file: name.clone(),
+        position: None,
+        field: None,
+        message: format!("cannot be read: {error}"),
+    })?;
+    let document: serde_json::Map<String, serde_json::Value> = parse(&name, &text, Notation::of(path))?;
+    Ok(serde_json::Value::Object(document).to_string())
+}
+
+fn parse<T: DeserializeOwned + Default>(file: &str, text: &str, notation: Notation) -> Result<T, Invalid> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match notation {
         Notation::Json => json(text),
@@ -100,11 +113,11 @@ fn json<T: DeserializeOwned>(text: &str) -> Result<T, Invalid> {
     Ok(document)
 }
 
-fn yaml(text: &str) -> Result<Document, Invalid> {
+fn yaml<T: DeserializeOwned + Default>(text: &str) -> Result<T, Invalid> {
     // An empty document is null in YAML, and a file of comments is a configuration that changes nothing.
     let is_empty = |line: &str| line.trim().is_empty() || line.trim_start().starts_with('#');
     if text.lines().all(is_empty) {
-        return Ok(Document::default());
+        return Ok(T::default());
     }
     traced(
         serde_yaml_ng::Deserializer::from_str(text),
@@ -121,7 +134,7 @@ fn yaml(text: &str) -> Result<Document, Invalid> {
     )
 }
 
-fn toml(text: &str) -> Result<Document, Invalid> {
+fn toml<T: DeserializeOwned>(text: &str) -> Result<T, Invalid> {
     let explain = |error: &toml::de::Error| {
         let position = error.span().map(|span| position(text, span.start));
         (position, error.message().to_owned())
@@ -183,7 +196,7 @@ mod tests {
     use super::*;
 
     fn message(notation: Notation, text: &str) -> String {
-        parse("x", text, notation).unwrap_err().to_string()
+        parse::<Document>("x", text, notation).unwrap_err().to_string()
     }
 
     #[test]
@@ -191,12 +204,15 @@ mod tests {
         let json = r#"{"detector": {"false_alarms_per_day": 2.0, "bounds": {"max_series": 7}}}"#;
         let yaml = "# ours\ndetector:\n  false_alarms_per_day: 2.0\n  bounds:\n    max_series: 7\n";
         let toml = "[detector]\nfalse_alarms_per_day = 2.0\nbounds.max_series = 7\n";
-        let parsed = parse("x", json, Notation::Json).unwrap();
+        let parsed: Document = parse("x", json, Notation::Json).unwrap();
         assert_eq!(parsed.detector.bounds.max_series.get(), 7);
-        assert_eq!(parse("x", yaml, Notation::Yaml).unwrap(), parsed);
-        assert_eq!(parse("x", toml, Notation::Toml).unwrap(), parsed);
+        assert_eq!(parse::<Document>("x", yaml, Notation::Yaml).unwrap(), parsed);
+        assert_eq!(parse::<Document>("x", toml, Notation::Toml).unwrap(), parsed);
         for notation in [Notation::Yaml, Notation::Toml] {
-            assert_eq!(parse("x", "# nothing\n", notation).unwrap(), Document::default());
+            assert_eq!(
+                parse::<Document>("x", "# nothing\n", notation).unwrap(),
+                Document::default()
+            );
         }
     }
 

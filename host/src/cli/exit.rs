@@ -4,22 +4,39 @@ use std::io::{ErrorKind, Write};
 use std::process::ExitCode;
 
 use watchpost::engine::EngineError;
+use watchpost::guest::ModuleError;
 
 /// What the process says of itself when it ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Exit {
-    Fine = 0,
-    Failed = 1,
-    Usage = 2,
-    Found = 3,
-    Limit = 6,
+    Fine,
+    Failed,
+    Usage,
+    Found,
+    Limit,
     /// As shells report a program that SIGINT ended.
-    Interrupted = 130,
+    Interrupted,
+    /// What a program said of itself that was run.
+    Program(u8),
+}
+
+impl Exit {
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Exit::Fine => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Found => 3,
+            Exit::Limit => 6,
+            Exit::Interrupted => 130,
+            Exit::Program(code) => code,
+        }
+    }
 }
 
 impl From<Exit> for ExitCode {
     fn from(exit: Exit) -> Self {
-        ExitCode::from(exit as u8)
+        ExitCode::from(exit.code())
     }
 }
 
@@ -56,6 +73,9 @@ fn code(error: &anyhow::Error) -> Exit {
             Some(EngineError::Limit { .. }) => return Exit::Limit,
             Some(EngineError::Config(_)) => return Exit::Usage,
             _ => {}
+        }
+        if let Some(ModuleError::Fuel | ModuleError::Memory { .. }) = cause.downcast_ref() {
+            return Exit::Limit;
         }
     }
     Exit::Failed

@@ -60,6 +60,11 @@ pub(crate) fn write_block(episode: &Anomaly, beside: &[String], width: usize, pa
     blocks::block(episode, beside, width, page)
 }
 
+/// One episode in a sentence: when, what, whose, and the strongest evidence.
+pub(crate) fn sentence(episode: &Anomaly) -> String {
+    story::Story::of(episode).sentence()
+}
+
 /// What is to be said when nothing is.
 pub(crate) fn nothing_found(status: &Status) -> String {
     if status.events == 0 {

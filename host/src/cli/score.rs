@@ -1,18 +1,21 @@
 //! `watchpost score`: reads files or a stream, and says what is strange in them.
 
 mod marks;
+mod near;
 mod preview;
 mod run;
 
 use std::io::{IsTerminal, Write};
 use std::num::NonZeroU64;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use watchpost_detector::wire::Format;
-use watchpost_detector::{AlarmRate, Document, Emit, FieldName, Input, Interval, Pass, Relay, RelayConfig, Role};
+use watchpost_detector::{
+    AlarmRate, Document, Emit, Envelope, FieldName, Input, Interval, Pass, Relay, RelayConfig, Role,
+};
 
 use super::console::Console;
 use super::document;
@@ -124,13 +127,23 @@ pub(crate) struct Score {
 
 /// Which lines are passed on.
 #[derive(Debug, Clone, Copy, ValueEnum)]
-enum Which {
+pub(super) enum Which {
     /// Every line.
     All,
     /// Those in which nothing is strange.
     Normal,
     /// Those that belong to an open episode, or end an anomalous session.
     Anomalous,
+}
+
+impl From<Which> for Pass {
+    fn from(which: Which) -> Self {
+        match which {
+            Which::All => Pass::All,
+            Which::Normal => Pass::Normal,
+            Which::Anomalous => Pass::Anomalous,
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -157,6 +170,8 @@ enum InputFormat {
     Otlp,
     /// Prometheus' text format, and OpenMetrics.
     Prometheus,
+    /// Vector's events: logs, metrics and traces.
+    NativeJson,
 }
 
 impl InputFormat {
@@ -173,6 +188,7 @@ impl InputFormat {
             InputFormat::Kubernetes => Format::Kubernetes,
             InputFormat::Otlp => Format::Otlp,
             InputFormat::Prometheus => Format::Prometheus,
+            InputFormat::NativeJson => Format::NativeJson,
         }
     }
 }
@@ -183,6 +199,8 @@ impl Score {
         if let Some(budget) = self.false_alarms_per_day {
             document.detector.false_alarms_per_day = budget;
         }
+        // They are told after a table, and change nothing else.
+        document.detector.near_misses |= self.form() == Some(Output::Table) && !self.preview;
         let sources = self.sources(console)?;
         let marks = self
             .feedback
@@ -190,6 +208,11 @@ impl Score {
             .map(Marks::read)
             .transpose()?
             .unwrap_or_default();
+        if self.preview && marks.len() == 0 {
+            let why = "there are no marks in it, so that there is nothing to preview: give it lines such as";
+            let file = self.feedback.as_deref().unwrap_or(Path::new("--feedback")).display();
+            return Err(Usage(format!("{file}: {why} {{\"row\": 17, \"label\": \"fine\"}}")).into());
+        }
         let snapshot = self.state.as_deref().map(state::load).transpose()?.flatten();
         let engine = self.engine.open(&document, snapshot.as_deref());
         let engine = match &self.state {
@@ -287,13 +310,10 @@ impl Score {
 
     fn relay(&self) -> RelayConfig {
         RelayConfig {
-            pass: match self.pass {
-                None | Some(Which::All) => Pass::All,
-                Some(Which::Normal) => Pass::Normal,
-                Some(Which::Anomalous) => Pass::Anomalous,
-            },
+            pass: self.pass.map(Pass::from).unwrap_or_default(),
             sample: self.sample,
             annotate: self.annotate.clone(),
+            envelope: Envelope::of(self.input.format()),
             ..RelayConfig::default()
         }
     }
@@ -305,11 +325,11 @@ impl Score {
     }
 }
 
-fn field(text: &str) -> Result<FieldName, String> {
+pub(super) fn field(text: &str) -> Result<FieldName, String> {
     FieldName::try_from(text.to_owned())
 }
 
-fn interval(text: &str) -> Result<Interval, String> {
+pub(super) fn interval(text: &str) -> Result<Interval, String> {
     let seconds: f64 = text
         .parse()
         .map_err(|_| "give a number of seconds, for example 60".to_owned())?;
@@ -323,7 +343,7 @@ pub(super) fn alarm_rate(text: &str) -> Result<AlarmRate, String> {
     AlarmRate::try_from(rate)
 }
 
-fn current_year() -> anyhow::Result<i16> {
+pub(super) fn current_year() -> anyhow::Result<i16> {
     let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
     let seconds = since_epoch
         .ok()
@@ -334,7 +354,7 @@ fn current_year() -> anyhow::Result<i16> {
 }
 
 /// Writes to standard output what belongs there, at once.
-fn write(bytes: &[u8]) -> std::io::Result<()> {
+pub(super) fn write(bytes: &[u8]) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     stdout.write_all(bytes)?;
     stdout.flush()

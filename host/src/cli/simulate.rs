@@ -246,7 +246,7 @@ fn listen() -> anyhow::Result<Arc<AtomicBool>> {
     let flag = Arc::clone(&interrupted);
     ctrlc::set_handler(move || {
         if flag.swap(true, Ordering::Relaxed) {
-            std::process::exit(Exit::Interrupted as i32);
+            std::process::exit(i32::from(Exit::Interrupted.code()));
         }
     })
     .context("cannot listen for signals")?;

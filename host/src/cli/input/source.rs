@@ -140,7 +140,7 @@ pub(crate) fn read(
     let mut interrupted = false;
     ctrlc::set_handler(move || {
         if interrupted {
-            std::process::exit(Exit::Interrupted as i32);
+            std::process::exit(i32::from(Exit::Interrupted.code()));
         }
         interrupted = true;
         // The queue may be full for as long as the engine takes for a chunk, and a second signal must not wait.

@@ -32,7 +32,8 @@ pub(super) struct Story {
     /// The strongest evidence, each with its share where there are several: `latency_ms shift 71 %`,
     /// `error_ratio point 29 %`. Nothing where that has been said.
     pub(super) why: Vec<String>,
-    /// What was said: the line that a pattern was found with, or else the template.
+    /// What was said: the line that a pattern was found with, or else the template, with its count where it stands for a
+    /// rise of the lines of a minute.
     pub(super) line: Option<String>,
     /// What people call it: `disk-full: A disk or a quota is full`; of the pattern that explains it what it means.
     pub(super) patterns: Vec<String>,
@@ -115,10 +116,29 @@ impl Story {
             besides: named.and_then(|_| besides(anomaly)).unwrap_or_default(),
             normal: normal(&normals, strongest),
             why: why(&explanation.contributions),
-            line: line.map(|line| words::plain(line)),
+            line: line.map(|line| match explanation.template_lines {
+                // What was counted is told with its count.
+                Some(lines) => format!("{lines} × {}", words::plain(line)),
+                None => words::plain(line),
+            }),
             patterns,
             also,
         }
+    }
+
+    /// When, what, whose, and the strongest of what speaks against it being normal.
+    pub(super) fn sentence(&self) -> String {
+        let whose = match &*self.subject {
+            "-" => String::new(),
+            subject => format!(" in {subject}"),
+        };
+        let said = self
+            .line
+            .as_deref()
+            .map(|line| words::shortened(line, 60))
+            .unwrap_or_default();
+        let what = joined([said, self.evidence()].into_iter());
+        format!("{}  {}{whose}: {what}", self.onset, self.what)
     }
 
     /// What speaks against the episode being normal, in a sentence.
@@ -145,12 +165,25 @@ fn besides(anomaly: &Anomaly) -> Option<String> {
         .iter()
         .find(|part| is_of_models(part))?;
     let unit = found.unit.as_deref();
+    let expected = if is_as_expected(found) {
+        String::new()
+    } else {
+        format!(", expected {}", words::expected(&found.expected, unit))
+    };
     Some(format!(
-        "{} {}, expected {}",
+        "{} {}{expected}",
         words::plain(&found.of),
         words::observation(words::DIGITS, &found.observed, unit),
-        words::expected(&found.expected, unit)
     ))
+}
+
+/// Whether what was seen reads like what was expected: in a log of which most lines are fatal, one more is strange for
+/// another reason, and to say that it was expected explains nothing.
+fn is_as_expected(found: &Contribution) -> bool {
+    let told = |seen| words::observation(words::DIGITS, seen, None);
+    found.expected.low.is_none()
+        && found.expected.high.is_none()
+        && told(&found.observed) == told(&found.expected.value)
 }
 
 /// Whether it is the models that found it, and nothing that a person has set.
@@ -177,6 +210,7 @@ fn against(found: &Contribution) -> (&'static str, String) {
         }
         // That there is usually no such line goes without saying.
         ("pattern", ..) => ("", String::new()),
+        _ if is_as_expected(found) => ("", String::new()),
         _ => ("expected", words::expected(&found.expected, unit)),
     }
 }

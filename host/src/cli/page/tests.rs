@@ -81,3 +81,28 @@ fn severities_have_colours_and_nothing_else_moves_the_terminal() {
     assert!(page.contains("\u{1b}[1m\u{1b}[31mcritical\u{1b}[0m"), "{page:?}");
     assert!(!page.contains("\u{1b}[2J"), "what a log line holds is text");
 }
+
+/// Where most lines are fatal, one more is strange for another reason.
+#[test]
+fn what_was_seen_is_not_told_as_expected() {
+    let mut episode = episodes().remove(0);
+    let part = |observed: &str, expected: &str| {
+        serde_json::json!({
+            "of": "level", "model": "severity", "surprise": 5.0, "observed": observed, "expected": {"value": expected},
+        })
+    };
+    let mut page = |observed: &str, expected: &str| {
+        let explanation = serde_json::json!({"contributions": [part(observed, expected)], "counterfactual": []});
+        episode.explanation = serde_json::from_value(explanation).unwrap();
+        let mut page = Vec::new();
+        write_table(&[episode.clone()], 80, &mut page).unwrap();
+        anstream::adapter::strip_str(&String::from_utf8(page).unwrap()).to_string()
+    };
+    let other = page("fatal", "info");
+    assert!(
+        other.contains("level fatal") && other.contains("expected info"),
+        "{other}"
+    );
+    let same = page("fatal", "fatal");
+    assert!(same.contains("level fatal") && !same.contains("expected"), "{same}");
+}

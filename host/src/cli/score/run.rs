@@ -18,6 +18,7 @@ use crate::cli::page::{self, Output, words};
 use crate::cli::verdicts::{self, Episodes, Said};
 
 use super::marks::Marks;
+use super::near::NearMisses;
 use super::preview::{Before, Preview};
 
 /// Which of the engine's lines are passed on to standard output as soon as they are written.
@@ -49,6 +50,7 @@ pub(super) struct Run<'a> {
     /// Whether the input that is read is no history.
     is_scored: bool,
     episodes: Episodes,
+    near: NearMisses,
     /// Those that are anomalous: fewer than one in 1,000, unless something is wrong.
     sessions: Vec<SessionVerdict>,
     ending: Ending,
@@ -106,6 +108,7 @@ impl<'a> Run<'a> {
             is_open: false,
             is_scored: false,
             episodes: Episodes::default(),
+            near: NearMisses::default(),
             sessions: Vec::new(),
             ending: Ending::Complete,
             found: (inputs > TOLD_INPUTS).then(BTreeMap::new),
@@ -253,15 +256,16 @@ impl<'a> Run<'a> {
         if self.preview.is_some() {
             return;
         }
-        if status.alarms == 0 {
-            // A table says so itself, on standard output.
-            if form != Some(Output::Table) && self.sessions.is_empty() && !self.has_read_nothing(status) {
-                self.console.summary(page::nothing_found(status));
-            }
-            return;
-        }
         let budget = document.detector.false_alarms_per_day.per_day();
-        self.console.summary(tally(status.alarms, status.days, budget));
+        if form == Some(Output::Table) {
+            self.near.tell(budget, self.console);
+        }
+        if status.alarms > 0 {
+            self.console.summary(tally(status.alarms, status.days, budget));
+        } else if form != Some(Output::Table) && self.sessions.is_empty() && !self.has_read_nothing(status) {
+            // A table says so itself, on standard output.
+            self.console.summary(page::nothing_found(status));
+        }
     }
 
     /// Whether the run ends with an error and without a single event: there was nothing that could have been found.
@@ -401,6 +405,7 @@ impl<'a> Run<'a> {
                     {
                         passed.extend_from_slice(line);
                     }
+                    self.near.hear(&anomaly);
                     self.episodes.report(*anomaly);
                 }
                 Said::Problem(problem) if self.is_about_subject(&problem) => {
@@ -598,6 +603,7 @@ fn name(format: Format) -> &'static str {
         Format::Kubernetes => "a container log",
         Format::Otlp => "OTLP",
         Format::Prometheus => "Prometheus' text exposition",
+        Format::NativeJson => "Vector's events",
     }
 }
 
