@@ -1,5 +1,6 @@
 //! Measures speed, memory and sizes.
 
+pub(crate) mod doors;
 pub(crate) mod envoy;
 
 use std::path::Path;

@@ -1,45 +1,65 @@
 //! What can be known without running anything: format, lints, documentation, dependencies.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use anyhow::Result;
-use watchpost_guests::{KERNELS, PLUGINS};
+use watchpost_guests::{BROWSER, BROWSER_TARGET, CLI, ENVOY, KERNELS, PLUGINS, VECTOR};
 
 use crate::process;
-use crate::test::NATIVE;
 
 /// The version of cargo-deny that `deny.toml` is written for.
 const CARGO_DENY: &str = "0.20.2";
 
-/// What builds things, and is looked at apart from what it builds, for the reason that [`NATIVE`] tells.
-const BUILDERS: [&str; 6] = [
-    "--package",
-    "watchpost-guests",
-    "--package",
-    "watchpost-peers",
-    "--package",
-    "xtask",
-];
-
 /// Runs every check.
 pub(crate) fn run() -> Result<()> {
     process::run(process::cargo().args(["fmt", "--all", "--check"]))?;
-    lint(&NATIVE, &["--all-targets"])?;
-    lint(&BUILDERS, &["--all-targets"])?;
-    for plugin in &PLUGINS {
-        let package = format!("watchpost-{}", plugin.name);
-        // Tests of a plugin, if there are any, do not run in wasm without a host.
-        lint(&["--target", plugin.target, "--package", &package], &[])?;
+    let guests = guests();
+    let mut native = vec!["--workspace"];
+    for package in guests.values().flatten() {
+        native.extend(["--exclude", package]);
     }
-    for package in ["watchpost-empty-filter", "watchpost-hostcalls"] {
-        lint(&["--target", watchpost_guests::ENVOY.target, "--package", package], &[])?;
+    lint(&native, &["--all-targets"])?;
+    document(&native)?;
+    for (target, packages) in &guests {
+        let mut guests = vec!["--target", target];
+        for package in packages {
+            guests.extend(["--package", package]);
+        }
+        // Tests of plugins do not run in wasm without a host, but for those of the package for JavaScript.
+        let tests: &[&str] = match *target {
+            BROWSER_TARGET => &["--lib", "--test", "node"],
+            _ => &[],
+        };
+        lint(&guests, tests)?;
     }
-    let kernels = ["--target", KERNELS.target, "--package", "watchpost-kernels"];
-    lint(&kernels, &[])?;
+    document(&["--target", BROWSER_TARGET, "--package", BROWSER])?;
     dependencies()
 }
 
-/// What Clippy and rustdoc say of these packages; a warning is an error.
+/// What is built for wasm, by target: the detector and what else they share is looked at once for all of a target.
+fn guests() -> BTreeMap<&'static str, Vec<String>> {
+    let mut guests = BTreeMap::<_, Vec<_>>::new();
+    for plugin in PLUGINS.iter().chain([&KERNELS]) {
+        guests
+            .entry(plugin.target)
+            .or_default()
+            .push(format!("watchpost-{}", plugin.name));
+    }
+    for (target, package) in [
+        (BROWSER_TARGET, BROWSER),
+        (ENVOY.target, "watchpost-empty-filter"),
+        (ENVOY.target, "watchpost-hostcalls"),
+        // What the commands for WASI have in common.
+        (CLI.target, "watchpost-stream"),
+        (VECTOR.target, "watchpost-stream"),
+    ] {
+        guests.entry(target).or_default().push(package.to_owned());
+    }
+    guests
+}
+
+/// What Clippy says of these packages; a warning is an error.
 fn lint(packages: &[&str], targets: &[&str]) -> Result<()> {
     process::run(
         process::cargo()
@@ -47,7 +67,11 @@ fn lint(packages: &[&str], targets: &[&str]) -> Result<()> {
             .args(packages)
             .args(targets)
             .args(["--", "-D", "warnings"]),
-    )?;
+    )
+}
+
+/// What rustdoc says of these packages; a warning is an error. Those of the other plugins nobody can call from Rust.
+fn document(packages: &[&str]) -> Result<()> {
     process::run(
         process::cargo()
             .arg("doc")
@@ -70,10 +94,13 @@ fn dependencies() -> Result<()> {
         "licenses",
         "sources",
     ]))?;
-    process::run(
-        Command::new(&deny)
-            .current_dir(&root)
-            .args(["--manifest-path", "plugins/engine/Cargo.toml", "--exclude-dev"])
-            .args(["--config", "detector/deny.toml", "check", "bans"]),
-    )
+    for plugin in ["plugins/engine/Cargo.toml", "plugins/fluent-bit/Cargo.toml"] {
+        process::run(
+            Command::new(&deny)
+                .current_dir(&root)
+                .args(["--manifest-path", plugin, "--exclude-dev"])
+                .args(["--config", "detector/deny.toml", "check", "bans"]),
+        )?;
+    }
+    Ok(())
 }

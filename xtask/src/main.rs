@@ -1,16 +1,20 @@
 //! Every task of a developer as a cargo command: `cargo xtask <task>`.
 
 mod bench;
+mod browser;
 mod check;
+mod debian;
 mod envoy;
 mod eval;
 mod fuzz;
+mod npm;
 mod process;
 mod python;
 mod record;
 mod release;
 mod test;
 mod wasm;
+mod www;
 
 use std::path::PathBuf;
 
@@ -29,13 +33,15 @@ struct Arguments {
 enum Task {
     /// Format, lints, documentation, dependencies.
     Check,
-    /// Everything that is tested, or only the Rust tests whose name contains a filter.
+    /// Everything that is tested, or only the tests whose name contains a filter; `browser` stands for those in a browser.
     Test {
         /// Part of a test's name.
         filter: Option<String>,
     },
     /// Builds the plugins into target/wasm.
     Wasm,
+    /// Builds the playground into target/www, a folder of static files and target/www.zip, and serves it on this machine.
+    Www(www::Options),
     /// Writes every golden file anew: expectations, schemas, printed pages; read the difference before you keep it.
     Bless,
     /// Measures speed, memory and sizes: tables on standard error, JSON on standard output.
@@ -54,6 +60,9 @@ enum Task {
     },
     /// Measures what watchpost costs a real Envoy, beside other filters: tables on standard error, JSON on standard output.
     BenchEnvoy(bench::envoy::Options),
+    /// Measures how fast lines pass through each door to the detector, and how long one line takes there and back: tables
+    /// on standard error, JSON on standard output.
+    BenchDoors(bench::doors::Options),
     /// Fuzzes everything that reads bytes from outside, where there is a nightly compiler.
     Fuzz {
         /// The targets, of `tests/fuzz/targets`; all of them without one.
@@ -98,10 +107,12 @@ fn main() -> Result<()> {
         Task::Check => check::run(),
         Task::Test { filter } => test::run(filter.as_deref()),
         Task::Wasm => wasm::build(),
+        Task::Www(options) => www::run(&options),
         Task::Bless => test::bless(),
         Task::Bench { further } => bench::run(&further),
         Task::BenchPeers { part, file } => bench::peers(&part, &file),
         Task::BenchEnvoy(options) => bench::envoy::run(&options),
+        Task::BenchDoors(options) => bench::doors::run(&options),
         Task::Fuzz { targets, seconds } => fuzz::run(&targets, seconds),
         Task::Release => release::run(),
         Task::Record { schedule, out } => record::run(schedule, out),

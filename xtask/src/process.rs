@@ -26,18 +26,37 @@ pub(crate) fn run(command: &mut Command) -> Result<()> {
     Ok(())
 }
 
+/// Which versions a program of the registry is built with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Lock {
+    /// Those that its authors tried.
+    Theirs,
+    /// The newest that fit, where its own can no longer be had everywhere.
+    Newest,
+}
+
 /// A program of the registry in its pinned version, installed below the target directory when it is not there.
 pub(crate) fn installed(name: &str, version: &str) -> Result<PathBuf> {
+    installed_from(name, name, version, Lock::Theirs)
+}
+
+/// The same for one that comes in a package of another name.
+pub(crate) fn installed_from(package: &str, program: &str, version: &str, lock: Lock) -> Result<PathBuf> {
     let tools = target().join("tools");
-    let program = tools.join("bin").join(name);
+    let program = tools.join("bin").join(program);
     let is_installed = Command::new(&program)
         .arg("--version")
         .output()
         .is_ok_and(|output| String::from_utf8_lossy(&output.stdout).contains(version));
     if !is_installed {
-        run(cargo()
-            .args(["install", name, "--version", version, "--locked", "--debug", "--root"])
-            .arg(&tools))?;
+        let mut install = cargo();
+        install.args(["install", package, "--version", version, "--debug", "--root"]);
+        install.arg(&tools);
+        install.env("CARGO_PROFILE_DEV_DEBUG", "false");
+        if lock == Lock::Theirs {
+            install.arg("--locked");
+        }
+        run(&mut install)?;
     }
     Ok(program)
 }

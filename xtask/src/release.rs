@@ -1,5 +1,5 @@
-//! What is released: an archive with the program, the modules and the examples for Envoy, and the Envoy module as an OCI
-//! image. The same sources on the same machine give the same bytes.
+//! What is released: an archive with the program, the modules and the examples for Envoy and Vector, and the Envoy module
+//! as an OCI image. The same sources on the same machine give the same bytes.
 
 mod documents;
 mod image;
@@ -26,16 +26,22 @@ const MODULE: &str = "watchpost-envoy.wasm";
 
 /// Documents and other texts: their paths in the project and their places in the archive. Its README is that of the
 /// Envoy plugin, since Envoy is what most who unpack it want.
-const TEXTS: [(&str, &str); 5] = [
+const TEXTS: [(&str, &str); 7] = [
     ("plugins/envoy/README.md", "README.md"),
     ("plugins/README.md", "docs/plugins.md"),
+    ("plugins/vector/README.md", "vector/README.md"),
+    ("plugins/fluent-bit/README.md", "fluent-bit/README.md"),
     ("plugins/engine/wit/engine.wit", "engine.wit"),
     ("CHANGELOG.md", "CHANGELOG.md"),
     ("LICENSE", "LICENSE"),
 ];
 
 /// Folders of the project of which every file is in the archive, with their places.
-const FOLDERS: [(&str, &str); 2] = [("docs", "docs"), ("plugins/envoy/examples", "examples")];
+const FOLDERS: [(&str, &str); 3] = [
+    ("docs", "docs"),
+    ("plugins/envoy/examples", "examples"),
+    ("plugins/vector/examples", "vector/examples"),
+];
 
 /// Builds everything in its release profile and packs it.
 pub(crate) fn run() -> Result<()> {
@@ -121,8 +127,13 @@ fn contents(program: &Path, module: Vec<u8>) -> Result<Tarball> {
     }
     contents.add_program("watchpost", read(program)?);
     contents.add(MODULE, module);
-    let engine = "watchpost-engine.wasm";
-    contents.add(engine, read(&wasm::folder().join(engine))?);
+    for module in [
+        "watchpost-engine.wasm",
+        "watchpost-fluent-bit.wasm",
+        "watchpost-vector.wasm",
+    ] {
+        contents.add(module, read(&wasm::folder().join(module))?);
+    }
     let sums = sum_lines(&contents);
     contents.add("SHA256SUMS", sums.into_bytes());
     Ok(contents)
@@ -137,7 +148,7 @@ fn sum_lines(files: &Tarball) -> String {
 }
 
 /// The digest of bytes in hexadecimal digits.
-fn sha256(bytes: &[u8]) -> String {
+pub(crate) fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -4,15 +4,17 @@ use std::env;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, anyhow, bail, ensure};
 
-use crate::{envoy, process, python, release, wasm};
+use crate::{browser, debian, envoy, process, python, release, wasm, www};
 
 /// What runs natively. Plugins are guests and are tested in wasm, in their hosts. What builds things stays out
 /// too: it turns on features of shared crates, for which Cargo would compile wasmtime once more than
 /// `cargo run` does, and that takes minutes.
-pub(crate) const NATIVE: [&str; 19] = [
+const NATIVE: [&str; 27] = [
     "--workspace",
+    "--exclude",
+    "watchpost-browser",
     "--exclude",
     "watchpost-cli",
     "--exclude",
@@ -22,6 +24,8 @@ pub(crate) const NATIVE: [&str; 19] = [
     "--exclude",
     "watchpost-envoy",
     "--exclude",
+    "watchpost-fluent-bit",
+    "--exclude",
     "watchpost-guests",
     "--exclude",
     "watchpost-hostcalls",
@@ -30,15 +34,25 @@ pub(crate) const NATIVE: [&str; 19] = [
     "--exclude",
     "watchpost-peers",
     "--exclude",
+    "watchpost-stream",
+    "--exclude",
+    "watchpost-vector",
+    "--exclude",
     "xtask",
 ];
 
 /// The module of `host/tests/wasi.rs`: part of the name of each of its tests.
 const WASI: &str = "real_wasi::";
 
-/// Runs every test, or only the Rust tests whose name contains the filter.
+/// The module of `host/tests/agents.rs`: part of the name of each of its tests.
+const AGENTS: &str = "real_agents::";
+
+/// The agents of these tests: the package of Debian, and the folder that it is unpacked in.
+const AGENT_PACKAGES: [(&str, &str); 2] = [("rsyslog", "rsyslog"), ("syslog-ng-core", "syslog-ng")];
+
+/// Runs every test, or only those whose name contains the filter.
 pub(crate) fn run(filter: Option<&str>) -> Result<()> {
-    let (mut not_run, mut skipped) = (Vec::new(), Vec::new());
+    let (mut not_run, mut skipped) = (Vec::<String>::new(), Vec::new());
     if process::exists("rustup") {
         process::run(
             Command::new("rustup")
@@ -52,22 +66,49 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     let packed = process::target().join("test-release");
     release::pack(&process::target().join("debug").join("watchpost"), &packed)?;
     let mut tests = tests();
-    tests.env("WATCHPOST_RELEASE", packed).args(filter);
+    tests
+        .env("WATCHPOST_RELEASE", packed)
+        .env("WATCHPOST_CLI_MODULE", wasm::folder().join("watchpost-cli.wasm"))
+        .env(
+            "WATCHPOST_FLUENT_BIT_MODULE",
+            wasm::folder().join("watchpost-fluent-bit.wasm"),
+        )
+        .args(filter);
     if process::exists("python3") {
         tests
             .env("WATCHPOST_ENVOY", envoy::binary()?)
             .env("WATCHPOST_ENVOY_MODULE", wasm::folder().join("watchpost-envoy.wasm"));
     } else {
         skipped.push(envoy::TESTS);
-        not_run.push("the plugin in a real Envoy, which comes from Python's package index: there is no python3");
+        not_run.push(
+            "the plugin in a real Envoy, which comes from Python's package index: there is no python3".to_owned(),
+        );
     }
-    if process::exists("python3") && process::exists("node") {
+    let has_wasmtime = process::exists("python3");
+    if has_wasmtime {
         tests
             .env("WATCHPOST_WASMTIME", wasmtime()?)
-            .env("WATCHPOST_CLI_MODULE", wasm::folder().join("watchpost-cli.wasm"));
-    } else {
+            .env("WATCHPOST_VECTOR_MODULE", wasm::folder().join("watchpost-vector.wasm"));
+    }
+    if !has_wasmtime || !process::exists("node") {
         skipped.push(WASI);
-        not_run.push("the WASI command under wasmtime, which comes from Python's package index, and Node: there is no python3 or no node");
+        not_run.push("the WASI command under wasmtime, which comes from Python's package index, and Node: there is no python3 or no node".to_owned());
+    }
+    let agents = if has_wasmtime {
+        agents()
+    } else {
+        Err(anyhow!(
+            "wasmtime comes from Python's package index, and there is no python3"
+        ))
+    };
+    match agents {
+        Ok(folder) => {
+            tests.env("WATCHPOST_AGENTS", folder);
+        }
+        Err(error) => {
+            skipped.push(AGENTS);
+            not_run.push(format!("the WASI command behind real rsyslog and syslog-ng: {error:#}"));
+        }
     }
     if !skipped.is_empty() {
         tests.arg("--");
@@ -77,13 +118,27 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     }
     process::run(&mut tests)?;
     process::run(process::cargo().args(["test", "--package", "xtask"]).args(filter))?;
-    if filter.is_some() {
-        return Ok(());
+    // The configurations for Vector, whose programs are compiled.
+    let examples = ["test", "--package", "watchpost-vector", "--test", "examples"];
+    process::run(process::cargo().args(examples).args(filter))?;
+    let files = browser::meant(filter)?;
+    if !files.is_empty() {
+        match browser::installed() {
+            Ok(browser) => browser.test(&files, filter)?,
+            Err(error) => not_run.push(format!("the playground in a real Chromium: {error:#}")),
+        }
     }
-    if process::exists("python3") {
-        engine_from_python()?;
-    } else {
-        not_run.push("the engine under the official Python package: there is no python3");
+    if filter.is_none() {
+        if process::exists("python3") {
+            engine_from_python()?;
+        } else {
+            not_run.push("the engine under the official Python package: there is no python3".to_owned());
+        }
+        if process::exists("node") {
+            www::test()?;
+        } else {
+            not_run.push("the package for JavaScript and parts of the page: there is no node".to_owned());
+        }
     }
     for what in &not_run {
         println!("not run: {what}");
@@ -95,7 +150,7 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
 }
 
 /// The wasmtime CLI, installed below the target directory when it is not there.
-fn wasmtime() -> Result<PathBuf> {
+pub(crate) fn wasmtime() -> Result<PathBuf> {
     let requirements = watchpost_guests::root().join("tests/wasi/requirements.txt");
     let python = python::environment("wasmtime-venv", &requirements)?;
     let output = Command::new(&python)
@@ -114,6 +169,16 @@ fn wasmtime() -> Result<PathBuf> {
     );
     make_executable(&program)?;
     Ok(program)
+}
+
+/// The folder with rsyslog and syslog-ng, unpacked below the target directory when they are not there.
+fn agents() -> Result<PathBuf> {
+    let folder = process::target().join("agents");
+    for (package, name) in AGENT_PACKAGES {
+        let unpacked = debian::unpack(package, &folder.join(name))?;
+        println!("{name}: {}", unpacked.join(", "));
+    }
+    Ok(folder)
 }
 
 /// Packages of Python do not always say of a program that it is one.

@@ -1,10 +1,12 @@
 //! Builds the plugins.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::thread;
 
-use anyhow::{Context, Result};
-use watchpost_guests::PLUGINS;
+use anyhow::{Context, Result, anyhow};
+use watchpost_guests::{Artefacts, PLUGINS};
 
 use crate::process;
 
@@ -17,10 +19,32 @@ pub(crate) fn folder() -> PathBuf {
 pub(crate) fn build() -> Result<()> {
     let folder = folder();
     fs::create_dir_all(&folder).with_context(|| format!("create {}", folder.display()))?;
-    for plugin in &PLUGINS {
-        let built = watchpost_guests::build(plugin, &folder)?;
-        print_size(&built.core)?;
-        print_size(&built.module)?;
+    let targets: BTreeSet<&str> = PLUGINS.iter().map(|plugin| plugin.target).collect();
+    // The compiler works on the whole of a plugin at once, which is on one core.
+    let built: Vec<Result<Vec<Artefacts>>> = thread::scope(|scope| {
+        let folder = &folder;
+        let builds: Vec<_> = targets
+            .into_iter()
+            .map(|target| {
+                let plugins = PLUGINS.iter().filter(move |plugin| plugin.target == target);
+                scope.spawn(move || {
+                    Ok(plugins
+                        .map(|plugin| watchpost_guests::build(plugin, folder))
+                        .collect::<Result<_, _>>()?)
+                })
+            })
+            .collect();
+        let panicked = |_| Err(anyhow!("a thread that builds plugins has panicked"));
+        builds
+            .into_iter()
+            .map(|build| build.join().unwrap_or_else(panicked))
+            .collect()
+    });
+    for target in built {
+        for built in target? {
+            print_size(&built.core)?;
+            print_size(&built.module)?;
+        }
     }
     Ok(())
 }

@@ -5,7 +5,7 @@
 //! output.
 
 mod calls;
-mod figures;
+pub(crate) mod figures;
 mod keeping;
 mod lane;
 mod load;
@@ -136,21 +136,23 @@ fn modules(watchpost: Option<&Path>) -> Result<Modules> {
         Some(file) => file.to_path_buf(),
         None => watchpost_guests::build(&watchpost_guests::ENVOY, &wasm::folder())?.module,
     };
+    let envoy = watchpost_guests::ENVOY;
+    let guests = watchpost_guests::cargo_dir(&wasm::folder(), envoy.target, envoy.features);
     process::run(
         process::cargo()
             .args(["build", "--quiet", "--locked", "--profile", "guest"])
-            .args(["--target", "wasm32-unknown-unknown"])
+            .args(["--target", watchpost_guests::ENVOY.target])
             .args([
                 "--package",
                 "watchpost-empty-filter",
                 "--package",
                 "watchpost-hostcalls",
             ])
-            .env("CARGO_TARGET_DIR", wasm::folder().join("cargo")),
+            .env("CARGO_TARGET_DIR", &guests),
     )?;
     let built = |name: &str| {
-        wasm::folder()
-            .join("cargo/wasm32-unknown-unknown/guest")
+        guests
+            .join("wasm32-unknown-unknown/guest")
             .join(name)
             .canonicalize()
             .with_context(|| format!("there is no {name}"))

@@ -4,13 +4,12 @@ use std::env;
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 use super::pinned::{Core, pinned};
-use crate::process;
+use crate::{debian, process};
 
 const CONNECTIONS: u32 = 16;
 
@@ -133,26 +132,9 @@ fn find() -> Result<(PathBuf, Option<PathBuf>)> {
     }
     let folder = process::target().join("tools").join("wrk");
     let program = folder.join("usr/bin/wrk");
-    if !program.is_file() {
-        unpack(&folder).context(
-            "wrk is neither installed nor to be had with `apt-get download`; `apt-get update` may help, or install it",
-        )?;
-    }
+    debian::unpack("wrk", &folder).context(
+        "wrk is neither installed nor to be had with `apt-get download`; `apt-get update` may help, or install it",
+    )?;
     let machine = env::consts::ARCH;
     Ok((program, Some(folder.join(format!("usr/lib/{machine}-linux-gnu")))))
-}
-
-/// Debian's packages, without being root and without installing anything.
-fn unpack(folder: &Path) -> Result<()> {
-    let packages = folder.join("packages");
-    fs::create_dir_all(&packages).with_context(|| format!("create {}", packages.display()))?;
-    process::run(
-        Command::new("apt-get")
-            .args(["download", "wrk", "libluajit-5.1-2"])
-            .current_dir(&packages),
-    )?;
-    for package in packages.read_dir()? {
-        process::run(Command::new("dpkg").arg("-x").arg(package?.path()).arg(folder))?;
-    }
-    Ok(())
 }
