@@ -49,6 +49,7 @@ class Export extends HTMLElement {
     if (!about.isOver || about.isNew) {
       this.#state = undefined;
       this.learned.checked = false;
+      this.ariaBusy = null;
       this.learnedLabel.textContent = 'with what was learned here';
     }
     this.withData.disabled = !about.canCarry;
@@ -58,8 +59,15 @@ class Export extends HTMLElement {
   }
 
   async #learn() {
-    this.#state = this.learned.checked ? await this.#engine.ask('snapshot').catch(() => undefined) : undefined;
-    this.learnedLabel.textContent = this.#state ? `with what was learned here, ${fileSize(this.#state.length)}` : 'with what was learned here';
+    const asked = this.learned.checked;
+    // A large state takes a while, and what is shown until then is replaced.
+    if (asked) this.ariaBusy = 'true';
+    const state = asked ? await this.#engine.ask('snapshot').catch(() => undefined) : undefined;
+    // It may have been unticked meanwhile, which has been shown then.
+    if (asked !== this.learned.checked) return;
+    this.#state = state;
+    this.ariaBusy = null;
+    this.learnedLabel.textContent = state ? `with what was learned here, ${fileSize(state.length)}` : 'with what was learned here';
     this.render();
   }
 
