@@ -6,6 +6,10 @@
 // the test says what moved at all, and distance times volume which of it moved most: by the test alone, memory that has
 // crept up by a hundredth comes before a route of which half fails. And values are compared, not their differences from one
 // point to the next, since a new level is what people look for.
+//
+// What is mostly not there (a kind of line, failures) hardly changes a distribution: of it is asked in how many points it
+// is there at all, by Fisher's exact test ("On the Interpretation of χ² from Contingency Tables", JRSS 85, 1922), for which
+// a burst within one point counts once. Kinds that were never there before are told however few they are.
 
 import { even } from './aggregate.js';
 
@@ -45,7 +49,39 @@ export function logChance(d, n, m) {
   return Math.min(0, (Math.log(2 * factor) - 2 * lambda * lambda) / Math.LN10);
 }
 
-const average = (values) => values.reduce((sum, value) => sum + value, 0) / values.length;
+/**
+ * The chance, as log10, of being there in at least so many of the `n` points of the window, when being there in `before` of
+ * `m` points and `after` of `n` is a matter of where the window lies (the upper tail of the hypergeometric distribution).
+ */
+export function logChanceMore(after, n, before, m) {
+  const there = after + before;
+  const logBinomial = (of, taken) => logFactorial(of) - logFactorial(taken) - logFactorial(of - taken);
+  let ratio = 0;
+  const most = Math.min(n, there);
+  const first = logBinomial(n, after) + logBinomial(m, before);
+  for (let k = after; k <= most; k += 1) ratio += Math.exp(logBinomial(n, k) + logBinomial(m, there - k) - first);
+  return Math.min(0, (first + Math.log(ratio) - logBinomial(n + m, there)) / Math.LN10);
+}
+
+const LOG_FACTORIALS = [0];
+
+function logFactorial(n) {
+  while (LOG_FACTORIALS.length <= n) LOG_FACTORIALS.push(LOG_FACTORIALS.at(-1) + Math.log(LOG_FACTORIALS.length));
+  return LOG_FACTORIALS[n];
+}
+
+/** The chance that something is there in so many points more, or so many fewer, as log10. */
+function logChanceThere(before, after) {
+  const there = (values) => values.filter((value) => value > 0).length;
+  const [was, is] = [there(before), there(after)];
+  const more = logChanceMore(is, after.length, was, before.length);
+  const fewer = logChanceMore(was, before.length, is, after.length);
+  return Math.min(more, fewer) + Math.log10(2);
+}
+
+const sum = (values) => values.reduce((total, value) => total + value, 0);
+
+const average = (values) => sum(values) / values.length;
 
 /**
  * How a curve moved: `{d, logChance, before, after, volume}`, or nothing where there is too little to compare. Volume is
@@ -78,13 +114,15 @@ function points({ about, view }, from, to, width) {
 
 /**
  * Ranks curves by how much they moved in the window, in ms. What cannot be told from chance is left out: with as many
- * curves as there are, one in a thousand each.
+ * curves as there are, one in a thousand each. `fresh` are the others that are there for the first time, the strangest
+ * first; only where the time before the window is as long as the window, since in the beginning everything is new.
  */
 export function advise(curves, { from, to, start, width }, most = 30) {
   const length = to - from;
   const begin = Math.max(start, from - BASELINE * length);
   const step = Math.max(width, Math.ceil(length / POINTS / width) * width);
   const found = [];
+  const fresh = [];
   let looked = 0;
   for (const curve of curves) {
     const before = points(curve, begin, from, step);
@@ -92,13 +130,21 @@ export function advise(curves, { from, to, start, width }, most = 30) {
     const change = moved(before.y, after.y);
     if (!change) continue;
     looked += 1;
-    if (change.logChance > -3) continue;
-    found.push({
-      about: curve.about, name: curve.name, unit: curve.unit, subject: curve.subject, kind: curve.kind, id: curve.view.id,
+    const counts = curve.about === 'rate' || curve.about === 'failed';
+    // Two questions are asked of counts.
+    if (counts) change.logChance = Math.min(0, Math.min(change.logChance, logChanceThere(before.y, after.y)) + Math.log10(2));
+    const { view } = curve;
+    const isFresh = curve.about === 'rate' && start <= from - length && view.t[0] >= from && view.t[0] < to;
+    if (change.logChance > -3 && !isFresh) continue;
+    const told = {
+      about: curve.about, name: curve.name, unit: curve.unit, subject: curve.subject, kind: curve.kind, id: view.id,
       ...change, t: before.t.concat(after.t), y: before.y.concat(after.y),
-    });
+    };
+    if (change.logChance <= -3) found.push(told);
+    else fresh.push({ ...told, surprise: Math.max(...view.surprise), count: sum(view.count) });
   }
+  fresh.sort((a, b) => b.surprise - a.surprise || b.count - a.count);
   const weight = (one) => one.d * Math.abs(one.volume);
   found.sort((a, b) => weight(b) - weight(a) || a.logChance - b.logChance);
-  return { from, to, begin, looked, found: found.slice(0, most), more: Math.max(0, found.length - most) };
+  return { from, to, begin, looked, found: found.slice(0, most), fresh: fresh.slice(0, most) };
 }

@@ -48,17 +48,18 @@ class Moved extends HTMLElement {
     }
     if (asked !== this.#asked) return;
     this.span.textContent = `${words.moment(from).slice(11)} to ${words.moment(to).slice(11)}, against the ${words.duration((from - advice.begin) / 1000)} before`;
-    if (advice.found.length === 0) {
+    if (advice.found.length + advice.fresh.length === 0) {
       const early = from - advice.begin < (to - from) / BASELINE;
       this.content.replaceChildren(el('p', { class: 'empty' }, early ? 'There is too little time before this window to compare it with.'
         : `Nothing moved: none of ${words.counted(advice.looked, 'curve')} differs from before by more than chance.`));
       return;
     }
-    this.#list(advice.found, SHOWN, advice);
+    this.#list(SHOWN, advice);
   }
 
-  #list(found, most, { looked }) {
-    const rows = found.slice(0, most).map((one, index) => {
+  #list(most, advice) {
+    const { found, fresh, looked } = advice;
+    const row = (one, index) => {
       const value = (number) => (one.about === 'rate' || one.about === 'failed' ? rate(number) : words.quantity(number, one.unit));
       const before = one.t.filter((t) => t < this.#window[0]).length;
       const change = one.before === 0 ? 'new' : one.after === 0 ? 'gone' : times(one.after / one.before);
@@ -68,10 +69,16 @@ class Moved extends HTMLElement {
         spark(one.y, { before, svg: el }),
         el('span', { class: 'num' }, `${value(one.before)} → ${value(one.after)}`),
         el('span', { class: `num change ${one.volume >= 0 ? 'up' : 'down'}` }, `${one.volume >= 0 ? '▲' : '▼'} ${change}`));
-    });
-    this.content.replaceChildren(el('ol', { class: 'moved' }, rows),
-      el('p', { class: 'note' }, `${found.length} of ${words.counted(looked, 'curve')} moved by more than chance (Kolmogorov–Smirnov). `,
-        found.length > most && el('button', { type: 'button', class: 'link', onclick: () => this.#list(found, found.length, { looked }) }, 'Show all')));
+    };
+    const isLong = found.length > most || fresh.length > most;
+    this.content.replaceChildren(
+      ...(found.length > 0 ? [el('ol', { class: 'moved' }, found.slice(0, most).map(row))] : []),
+      el('p', { class: 'note' }, `${found.length || 'None'} of ${words.counted(looked, 'curve')} moved by more than chance. `,
+        isLong && el('button', { type: 'button', class: 'link', onclick: () => this.#list(Infinity, advice) }, 'Show all')),
+      ...(fresh.length > 0 ? [
+        el('h3', {}, 'There for the first time'),
+        el('ol', { class: 'moved' }, fresh.slice(0, most).map(row)),
+      ] : []));
   }
 }
 

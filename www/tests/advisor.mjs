@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { advise, distance, logChance, moved } from '../js/advisor.js';
+import { advise, distance, logChance, logChanceMore, moved } from '../js/advisor.js';
 import { Aggregate } from '../js/aggregate.js';
 import { random } from '../js/series.js';
 
@@ -60,4 +60,41 @@ test('curves are ranked, and counters are compared by what they add', () => {
   assert.deepEqual(advice.found.map(({ name }) => name), ['moved']);
   assert.equal(advice.begin, 50_000);
   assert.equal(advice.looked, 3);
+});
+
+test("Fisher's exact test", () => {
+  // The lady who tastes tea (Fisher 1935): all four right of eight cups is one in seventy, three or more 17 of 70.
+  assert.ok(Math.abs(10 ** logChanceMore(4, 4, 0, 4) - 1 / 70) < 1e-12);
+  assert.ok(Math.abs(10 ** logChanceMore(3, 4, 1, 4) - 17 / 70) < 1e-12);
+  assert.ok(Math.abs(logChanceMore(0, 60, 0, 240)) < 1e-12);
+  assert.ok(logChanceMore(60, 60, 0, 240) < -50);
+});
+
+test('kinds of lines that are new are told, few of them too, and rare ones that come anywhere are not', () => {
+  const aggregate = new Aggregate();
+  const groups = ['steady', 'new and often', 'new and once', 'anywhere', 'stopped'];
+  aggregate.names({ subjects: [{ index: 0, labels: { service: 'a' } }], series: [], groups: groups.map((text, index) => ({ index, subject: 0, kind: 'template', text })) });
+  const columns = { row: [], time: [], surprise: [], flags: [], subject: [], group: [], value_event: [], value_series: [], value: [] };
+  const line = (at, group) => {
+    columns.row.push(columns.row.length);
+    columns.time.push(at * 1000);
+    columns.surprise.push(0);
+    columns.flags.push(16);
+    columns.subject.push(0);
+    columns.group.push(group);
+  };
+  for (let at = 0; at < 300; at += 1) {
+    line(at, 0);
+    if (at >= 240 && at % 7 === 0) line(at, 1);
+    if (at === 250) line(at, 2);
+    if (at % 55 === 0) line(at, 3);
+    if (at < 240 && at % 4 === 0) line(at, 4);
+  }
+  aggregate.add(columns);
+  const about = { to: 300_000, start: aggregate.from, width: aggregate.width };
+  const advice = advise(aggregate.curves(), { from: 240_000, ...about });
+  assert.deepEqual(advice.found.map(({ name }) => name).toSorted(), ['new and often', 'stopped']);
+  assert.deepEqual(advice.fresh.map(({ name }) => name), ['new and once']);
+  // In the beginning everything is new, which tells nothing.
+  assert.deepEqual(advise(aggregate.curves(), { from: 0, ...about, to: 60_000 }).fresh, []);
 });
