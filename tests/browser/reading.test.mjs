@@ -126,6 +126,7 @@ test("what cannot be read is told, and the page goes on", async ({ page }) => {
     ["program.bin", noise, /binary/i],
     ["nothing.log", "", /empty/i],
     ["cut.csv.gz", gzipSync(Buffer.from(String(spike.bytes).repeat(400))).subarray(0, 300), /gzip|damaged|cut/i],
+    ["joined.csv.gz", Buffer.concat([gzipSync(spike.bytes), gzipSync(spike.bytes)]), /another one.*gunzip/],
     ["page.zip", Buffer.from("PK\u0003\u0004 and so on"), /zip/i],
   ]) {
     const state = await settled(page, () =>

@@ -73,7 +73,7 @@ export class Source {
           piece = await this.#reader.read();
         } catch (error) {
           if (this.#cancelled) return;
-          throw new Unreadable(how === 'gzip' ? 'The gzip file is damaged or was cut off.'
+          throw new Unreadable(how === 'gzip' ? damaged(error)
             : `The file cannot be read any more (${error.message}).`);
         }
         if (this.#cancelled) return;
@@ -109,6 +109,13 @@ export class Source {
     this.#cancelled = true;
     this.#reader?.cancel().catch(() => {});
   }
+}
+
+/** Why unpacking ended. Browsers unpack the first of several gzip files in one, and call the others junk, each in its words. */
+function damaged({ message }) {
+  return /junk|after the end|past the end|trailing|extra/i.test(message)
+    ? 'There is more behind the end of this gzip file, perhaps another one (files that were joined), and browsers unpack the first only: unpack it with “gunzip”, and drop what comes out.'
+    : 'The gzip file is damaged or was cut off.';
 }
 
 function fail(message) {
