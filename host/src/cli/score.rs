@@ -4,6 +4,7 @@ mod marks;
 mod near;
 mod preview;
 mod run;
+mod summary;
 
 use std::io::{IsTerminal, Write};
 use std::num::NonZeroU64;
