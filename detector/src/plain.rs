@@ -128,6 +128,7 @@ fn wanted(expected: &str) -> String {
     match expected {
         "f64" => "a number",
         "a nonzero u32" => "a whole number from 1 to 4294967295",
+        "a nonzero u64" => "a whole number from 1 to 18446744073709551615",
         "u32" => "a whole number from 0 to 4294967295",
         "u64" => "a whole number from 0 to 18446744073709551615",
         "i16" => "a whole number from -32768 to 32767",
@@ -221,6 +222,10 @@ mod tests {
         assert_eq!(
             in_plain_words("invalid type: string \"a, expected b\", expected f64"),
             "this is the text \"a, expected b\": write a number"
+        );
+        assert_eq!(
+            in_plain_words("invalid value: integer `0`, expected a nonzero u64"),
+            "this is 0: write a whole number from 1 to 18446744073709551615"
         );
     }
 }
