@@ -136,6 +136,47 @@ impl Decoder {
             }
         }
     }
+
+    /// Reads a chunk; the format, where it was to be found out and is clear now.
+    fn read(&mut self, chunk: &[u8], clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) -> Option<detect::Found> {
+        match self {
+            Decoder::Auto(auto) => return auto.read(chunk),
+            Decoder::Ndjson(ndjson) => ndjson.read(chunk, clock, each),
+            Decoder::Csv(csv) => csv.read(chunk, clock, each),
+            Decoder::Logfmt(logfmt) => logfmt.read(chunk, clock, each),
+            Decoder::Text(text) => text.read(chunk, clock, each),
+            Decoder::Prometheus(prometheus) => prometheus.read(chunk, clock, each),
+        }
+        None
+    }
+
+    /// Hands on what is left; the format, where it was still to be found out.
+    fn finish(&mut self, clock: &mut Clock, each: &mut dyn FnMut(Row<'_>)) -> Option<detect::Found> {
+        match self {
+            Decoder::Auto(auto) => return Some(auto.finish()),
+            Decoder::Ndjson(ndjson) => ndjson.finish(clock, each),
+            Decoder::Csv(csv) => csv.finish(clock, each),
+            Decoder::Logfmt(logfmt) => logfmt.finish(clock, each),
+            Decoder::Text(text) => text.finish(clock, each),
+            Decoder::Prometheus(prometheus) => prometheus.finish(clock, each),
+        }
+        None
+    }
+}
+
+/// The first time that a row of these bytes states.
+fn first_time(mut decoder: Decoder, bytes: &[u8]) -> Option<Timestamp> {
+    let mut clock = Clock::default();
+    // Line by line, since most inputs state a time in the first.
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        decoder.read(line, &mut clock, &mut |_| {});
+        if clock.stated.is_some() {
+            return clock.stated;
+        }
+    }
+    // A record waits for the next one, which may not be among them.
+    decoder.finish(&mut clock, &mut |_| {});
+    clock.stated
 }
 
 impl Reader {
@@ -146,9 +187,7 @@ impl Reader {
             clock: Clock {
                 last,
                 interval: input.interval_seconds.seconds(),
-                stated: false,
-                assumed: false,
-                year: None,
+                ..Clock::default()
             },
         }
     }
@@ -160,18 +199,8 @@ impl Reader {
 
     /// Reads a chunk and hands on every row that is complete.
     pub fn read(&mut self, chunk: &[u8], each: &mut dyn FnMut(Row<'_>)) {
-        let clock = &mut self.clock;
-        match &mut self.decoder {
-            Decoder::Auto(auto) => {
-                if let Some(found) = auto.read(chunk) {
-                    self.settle(&found, each);
-                }
-            }
-            Decoder::Ndjson(ndjson) => ndjson.read(chunk, clock, each),
-            Decoder::Csv(csv) => csv.read(chunk, clock, each),
-            Decoder::Logfmt(logfmt) => logfmt.read(chunk, clock, each),
-            Decoder::Text(text) => text.read(chunk, clock, each),
-            Decoder::Prometheus(prometheus) => prometheus.read(chunk, clock, each),
+        if let Some(found) = self.decoder.read(chunk, &mut self.clock, each) {
+            self.settle(&found, each);
         }
     }
 
@@ -216,28 +245,21 @@ impl Reader {
 
     /// The input is over: hands on what is left, for example a last line without its end.
     pub fn finish(&mut self, each: &mut dyn FnMut(Row<'_>)) {
-        let clock = &mut self.clock;
-        match &mut self.decoder {
-            Decoder::Auto(auto) => {
-                let found = auto.finish();
-                self.settle(&found, each);
-                self.finish(each);
-            }
-            Decoder::Ndjson(ndjson) => ndjson.finish(clock, each),
-            Decoder::Csv(csv) => csv.finish(clock, each),
-            Decoder::Logfmt(logfmt) => logfmt.finish(clock, each),
-            Decoder::Text(text) => text.finish(clock, each),
-            Decoder::Prometheus(prometheus) => prometheus.finish(clock, each),
+        if let Some(found) = self.decoder.finish(&mut self.clock, each) {
+            self.settle(&found, each);
+            self.finish(each);
         }
     }
 
     /// Goes on with the format that was found, and with what had to be read to find it.
     fn settle(&mut self, found: &detect::Found, each: &mut dyn FnMut(Row<'_>)) {
-        self.decoder = match found.format {
+        let decoder = || match found.format {
             // Nobody said that it is JSON throughout.
             Format::Ndjson => Decoder::Ndjson(Box::new(ndjson::Ndjson::lenient(&found.input))),
             format => Decoder::new(format, &found.input),
         };
+        self.clock.begin(|| first_time(decoder(), found.start()));
+        self.decoder = decoder();
         each(Row::Found(found.format, found.note()));
         self.read(&found.bytes, each);
     }
@@ -260,17 +282,28 @@ impl Reader {
 
 /// Gives a time to rows that have none: one interval after the row before, or the same moment where the
 /// input does state times (a stack trace belongs to the line above it).
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Clock {
     last: Option<Timestamp>,
     interval: f64,
-    stated: bool,
+    /// The first time that a row stated.
+    stated: Option<Timestamp>,
     assumed: bool,
     /// The year that the first time was taken to be of, which named none.
     year: Option<i16>,
 }
 
 impl Clock {
+    /// Rows before the first that states a time (a banner, a stack trace that was cut) are of that time, where it is
+    /// known beforehand: decades before it would be as good as any other.
+    fn begin(&mut self, first: impl FnOnce() -> Option<Timestamp>) {
+        if self.stated.is_none()
+            && let Some(first) = first()
+        {
+            self.pass(Some(first));
+        }
+    }
+
     /// Times that name no year are taken to be of this one.
     pub(crate) fn assume_year(&mut self, year: i16) {
         self.year = Some(year);
@@ -278,17 +311,17 @@ impl Clock {
 
     /// The time of a row, from what the row says.
     pub(crate) fn time(&mut self, stated: Option<Timestamp>) -> Timestamp {
-        self.assumed |= stated.is_none() && !self.stated;
+        self.assumed |= stated.is_none() && self.stated.is_none();
         self.pass(stated)
     }
 
     /// A row that is no event still takes its place in time: the rows after it are where they would have been.
     pub(crate) fn pass(&mut self, stated: Option<Timestamp>) -> Timestamp {
-        self.stated |= stated.is_some();
+        self.stated = self.stated.or(stated);
         let time = match (stated, self.last) {
             (Some(time), _) => time,
             (None, None) => Timestamp::default(),
-            (None, Some(last)) if self.stated => last,
+            (None, Some(last)) if self.stated.is_some() => last,
             (None, Some(last)) => last.plus_seconds(self.interval),
         };
         self.last = Some(time);

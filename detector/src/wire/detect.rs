@@ -35,6 +35,8 @@ pub(super) struct Found {
     pub(super) format: Format,
     pub(super) input: Input,
     pub(super) bytes: Vec<u8>,
+    /// So many of the bytes were looked at, however they were cut.
+    looked_at: usize,
     reason: &'static str,
 }
 
@@ -42,6 +44,11 @@ const MOST_LINES: usize = 50;
 const MOST_BYTES: usize = 1 << 16;
 
 impl Found {
+    /// What was looked at.
+    pub(super) fn start(&self) -> &[u8] {
+        self.bytes.get(..self.looked_at).unwrap_or(&self.bytes)
+    }
+
     /// What was found and why, for people.
     pub(super) fn note(&self) -> String {
         format!("read as {}: {}", name(self.format), self.reason)
@@ -94,7 +101,7 @@ impl Auto {
                 if !without_mark(start).trim_ascii().is_empty() {
                     self.tried_first = true;
                     if let Some((format, reason)) = of_first_line(&self.input, start) {
-                        return Some(self.found(format, reason));
+                        return Some(self.found(end, format, reason));
                     }
                 }
             }
@@ -125,10 +132,10 @@ impl Auto {
                 .or_else(|| lines.some_requests())
                 .unwrap_or((Format::Text, "its first lines fit no other format"))
         });
-        self.found(format, reason)
+        self.found(end, format, reason)
     }
 
-    fn found(&mut self, format: Format, reason: &'static str) -> Found {
+    fn found(&mut self, looked_at: usize, format: Format, reason: &'static str) -> Found {
         Found {
             format,
             input: Input {
@@ -136,6 +143,7 @@ impl Auto {
                 ..self.input.clone()
             },
             bytes: std::mem::take(&mut self.bytes),
+            looked_at,
             reason,
         }
     }

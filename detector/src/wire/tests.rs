@@ -153,6 +153,30 @@ fn once_a_time_is_stated_rows_without_one_share_it() {
 }
 
 #[test]
+fn rows_before_the_first_time_have_it_where_the_format_is_found_out() {
+    let text = "== Server started ==\nlog level: info\n2026-11-20T09:00:00Z up\n2026-11-20T09:00:01Z ready\n";
+    let expected = [
+        "note: read as log lines: its first lines fit no other format",
+        "2026-11-20T09:00:00Z -: == Server started ==",
+        "2026-11-20T09:00:00Z -: log level: info",
+        "2026-11-20T09:00:00Z -: up",
+        "2026-11-20T09:00:01Z -: ready",
+    ];
+    let input = Input::new(Format::Auto);
+    assert_eq!(rows(&input, text.as_bytes()), expected);
+    let pieces: Vec<&[u8]> = text.as_bytes().chunks(7).collect();
+    assert_eq!(rows_of_chunks(&input, &pieces), expected);
+    // Also where the only time is that of the last line, and where an input came before.
+    let last = Some(Timestamp::from_seconds(1_000));
+    let mut reader = Reader::new(&input, last);
+    let mut found = Vec::new();
+    reader.read(b"== Server started ==\n2026-11-20T09:00:00Z up", &mut |row| found.push(shown(&row)));
+    reader.finish(&mut |row| found.push(shown(&row)));
+    assert_eq!(found[1..], [expected[1], expected[3]]);
+    assert!(!reader.assumed_interval());
+}
+
+#[test]
 fn the_year_of_times_that_name_none_is_told() {
     for (format, text, expected) in [
         (Format::Text, "up\nNov 20 09:00:00 db cart: up\n", Some(2026)),

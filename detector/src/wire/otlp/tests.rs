@@ -7,11 +7,8 @@ use super::Otlp;
 fn rows(objects: &[&str]) -> Vec<String> {
     let mut otlp = Otlp::new(2026);
     let mut clock = Clock {
-        last: None,
         interval: 60.0,
-        stated: false,
-        assumed: false,
-        year: None,
+        ..Clock::default()
     };
     let mut rows = Vec::new();
     for (at, object) in objects.iter().enumerate() {
