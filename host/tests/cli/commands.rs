@@ -1,6 +1,5 @@
 //! What else the program does, and how it ends.
 
-use std::io::BufRead;
 use std::process::Output;
 
 use super::{fed, file, folder, run, stderr, stdout, watchpost};

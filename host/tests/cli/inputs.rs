@@ -1,6 +1,6 @@
 //! What is read: files, folders, pipes, packed ones, and what is wrong with them.
 
-use std::io::{BufRead, Write};
+use std::io::Write;
 
 use flate2::write::GzEncoder;
 

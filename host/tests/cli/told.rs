@@ -1,6 +1,5 @@
 //! What is found and how it is told: tables, JSON, streams, and what is said beside them.
 
-use std::io::BufRead;
 use std::process::Command;
 
 use super::{file, folder, metrics, run, stderr, stdout, watchpost};
