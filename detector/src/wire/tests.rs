@@ -170,7 +170,9 @@ fn rows_before_the_first_time_have_it_where_the_format_is_found_out() {
     let last = Some(Timestamp::from_seconds(1_000));
     let mut reader = Reader::new(&input, last);
     let mut found = Vec::new();
-    reader.read(b"== Server started ==\n2026-11-20T09:00:00Z up", &mut |row| found.push(shown(&row)));
+    reader.read(b"== Server started ==\n2026-11-20T09:00:00Z up", &mut |row| {
+        found.push(shown(&row))
+    });
     reader.finish(&mut |row| found.push(shown(&row)));
     assert_eq!(found[1..], [expected[1], expected[3]]);
     assert!(!reader.assumed_interval());
