@@ -200,6 +200,11 @@ export async function settled(page, act, patience = PATIENCE) {
     before,
     { timeout: patience },
   );
+  // What is below the fold comes a moment later.
+  await page.waitForFunction(() => {
+    const { classList } = document.documentElement;
+    return !classList.contains("has-work") || classList.contains("has-rest");
+  });
   return page.evaluate(() => document.documentElement.dataset.state);
 }
 
