@@ -7,6 +7,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::event::Timestamp;
+use crate::near::NEAR_BUDGET;
 use crate::number::Bounded;
 use crate::series::WRONG_CLOCK;
 
@@ -262,6 +263,16 @@ pub(crate) struct Budget {
     windows: f64,
     /// What experience adds to the threshold, in decades.
     experience: f64,
+    /// What the threshold is without experience, for the rates that are asked for with every event: it changes with the
+    /// window only. Nothing is known that the rest does not tell.
+    #[serde(skip)]
+    bases: Option<[Base; 2]>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Base {
+    alarms_per_day: f64,
+    threshold: f64,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -292,6 +303,7 @@ impl Budget {
             spacing: 60.0,
             windows: 0.0,
             experience: 0.0,
+            bases: None,
         }
     }
 
@@ -319,11 +331,19 @@ impl Budget {
             let rate = (1.0 / self.windows).at_least(1.0 / WINDOWS);
             self.events += rate * (events - self.events);
             self.spacing += rate * (elapsed - self.spacing);
+            self.bases = None;
             let allowed = alarms_per_day * elapsed / 86_400.0;
             self.experience = (self.experience - STEP_OF_ALARM * allowed).at_least(0.0);
         }
         if let Some(window) = &mut self.window {
             window.events += 1.0;
+        }
+        if self.bases.is_none() {
+            let base = |alarms_per_day| Base {
+                alarms_per_day,
+                threshold: self.base(alarms_per_day),
+            };
+            self.bases = Some([base(alarms_per_day), base(NEAR_BUDGET * alarms_per_day)]);
         }
     }
 
@@ -334,10 +354,19 @@ impl Budget {
 
     /// The surprise that an event has to reach to be an alarm.
     pub(crate) fn threshold(&self, alarms_per_day: f64) -> f64 {
+        let known = self
+            .bases
+            .iter()
+            .flatten()
+            .find(|base| base.alarms_per_day.to_bits() == alarms_per_day.to_bits());
+        let base = known.map_or_else(|| self.base(alarms_per_day), |base| base.threshold);
+        (base + self.experience).at_least(LEAST_THRESHOLD)
+    }
+
+    fn base(&self, alarms_per_day: f64) -> f64 {
         let windows_per_day = 86_400.0 / self.spacing;
         let chances = windows_per_day * self.events.at_least(1.0) / ALIKE;
-        let base = libm::log10(chances / alarms_per_day);
-        (base + self.experience).at_least(LEAST_THRESHOLD)
+        libm::log10(chances / alarms_per_day)
     }
 }
 

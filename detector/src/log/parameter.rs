@@ -86,12 +86,8 @@ impl<'a> Parameter<'a> {
     /// The parameter that this piece of a message is.
     pub(crate) fn read(message: &'a str, span: Span) -> Self {
         let text = span.of(message);
-        let (before, after) = message
-            .split_at_checked(usize::from(span.start))
-            .map_or(("", ""), |(before, rest)| {
-                (before, rest.get(text.len()..).unwrap_or(""))
-            });
-        let unit = after.strip_prefix(' ').map_or("", first_word);
+        let (before, after) = around(message, span, text);
+        let unit = unit_behind(after);
         let value = ParameterValue::read(text, before, unit);
         let unit = if is_unit(unit) && value.measured().is_some() {
             unit
@@ -108,18 +104,8 @@ impl<'a> Parameter<'a> {
     /// The same, and where it is several values in a row of which the last one has a unit (`/cart 200 53 ms`) that one:
     /// what else is in the row varies in number.
     fn measured(message: &'a str, span: Span) -> Self {
-        let whole = Self::read(message, span);
-        if whole.value.measured().is_some() || whole.value.counted().is_some() {
-            return whole;
-        }
-        // A size has its unit in it, behind a blank.
-        let blanks = whole.text.rmatch_indices(' ').take(2);
-        let from = |blank: usize| Span {
-            start: span.start + blank as u16 + 1,
-            ..span
-        };
-        let mut lasts = blanks.map(|(blank, _)| Self::read(message, from(blank)));
-        lasts.find(|last| last.value.measured().is_some()).unwrap_or(whole)
+        let (span, _) = ParameterValue::measured_in(message, span);
+        Self::read(message, span)
     }
 
     /// Whether the line names it with `=` or `:`, as programs do for who reads their lines by machine.
@@ -130,10 +116,46 @@ impl<'a> Parameter<'a> {
     }
 }
 
+/// What stands before and behind a piece of a message.
+fn around<'a>(message: &'a str, span: Span, text: &str) -> (&'a str, &'a str) {
+    message
+        .split_at_checked(usize::from(span.start))
+        .map_or(("", ""), |(before, rest)| {
+            (before, rest.get(text.len()..).unwrap_or(""))
+        })
+}
+
+fn unit_behind(after: &str) -> &str {
+    after.strip_prefix(' ').map_or("", first_word)
+}
+
 impl<'a> ParameterValue<'a> {
+    /// The number that is measured in this piece of a message, and where in it. Every line is asked for those that are
+    /// watched, so that nothing else is found out about them.
+    fn measured_in(message: &'a str, span: Span) -> (Span, Option<Self>) {
+        let number = |span: Span| {
+            let text = span.of(message);
+            let (_, after) = around(message, span, text);
+            Self::number(text, unit_behind(after))
+        };
+        let whole = number(span);
+        if whole.is_some() {
+            return (span, whole);
+        }
+        // A size has its unit in it, behind a blank.
+        let blanks = span.of(message).rmatch_indices(' ').take(2);
+        let lasts = blanks.map(|(blank, _)| Span {
+            start: span.start + blank as u16 + 1,
+            ..span
+        });
+        let mut numbers = lasts.map(|last| (last, number(last)));
+        numbers
+            .find(|(_, last)| last.is_some_and(|last| last.measured().is_some()))
+            .unwrap_or((span, None))
+    }
+
     fn read(text: &'a str, before: &str, unit: &str) -> Self {
-        let bare = text.trim_start_matches(['<', '>', '~']);
-        if let Some(value) = Self::number(bare, unit) {
+        if let Some(value) = Self::number(text, unit) {
             return value;
         }
         let digit = text.bytes().any(|byte| byte.is_ascii_digit());
@@ -156,6 +178,7 @@ impl<'a> ParameterValue<'a> {
 
     /// A number with the unit in it or behind it.
     fn number(text: &str, behind: &str) -> Option<Self> {
+        let text = text.trim_start_matches(['<', '>', '~']);
         // What a loose template takes for one value has its unit in it, and the same value again in parentheses.
         let text = text.split(" (").next()?;
         let read = quantity::read(text)?;

@@ -13,8 +13,10 @@ pub(super) struct Filter {
     stride: usize,
     /// Which four bytes stand in a text, by a hash of them: nearly all of a line is done with this.
     marks: Vec<u64>,
-    /// Four bytes of a text in order, with the text and their place in it.
+    /// Four bytes of a text with the text and their place in it, in the order of their words of `marks`.
     grams: Vec<Gram>,
+    /// Where those of a word begin, and those of the last one end.
+    starts: Vec<u32>,
     texts: Vec<Text>,
 }
 
@@ -59,18 +61,28 @@ impl Filter {
                 })
             })
             .collect();
-        grams.sort_unstable();
+        grams.sort_unstable_by_key(|gram| (place(gram.bytes).0, *gram));
         let mut marks = vec![0; 1 << (HASH_BITS - 6)];
+        let mut starts = vec![0; marks.len() + 1];
         for gram in &grams {
             let (word, bit) = place(gram.bytes);
             if let Some(word) = marks.get_mut(word) {
                 *word |= bit;
             }
+            if let Some(next) = starts.get_mut(word + 1) {
+                *next += 1;
+            }
+        }
+        let mut before = 0;
+        for start in &mut starts {
+            before += *start;
+            *start = before;
         }
         Filter {
             stride,
             marks,
             grams,
+            starts,
             texts,
         }
     }
@@ -92,9 +104,12 @@ impl Filter {
 
     #[inline(never)]
     fn verify(&self, line: &[u8], at: usize, bytes: u32, found: &mut impl FnMut(usize)) {
-        let first = self.grams.partition_point(|gram| gram.bytes < bytes);
-        let grams = self.grams.get(first..).unwrap_or_default();
-        for gram in grams.iter().take_while(|gram| gram.bytes == bytes) {
+        let (word, _) = place(bytes);
+        let Some([first, end]) = self.starts.get(word..word + 2) else {
+            return;
+        };
+        let grams = self.grams.get(*first as usize..*end as usize).unwrap_or_default();
+        for gram in grams.iter().filter(|gram| gram.bytes == bytes) {
             let text = usize::try_from(gram.text).ok().and_then(|text| self.texts.get(text));
             if let Some(text) = text
                 && let Some(start) = at.checked_sub(gram.offset)

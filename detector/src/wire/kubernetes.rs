@@ -115,9 +115,14 @@ fn exited(line: &str) -> Option<Output<'_>> {
 }
 
 fn stern(line: &str) -> Option<Output<'_>> {
-    let (pod, rest) = line.split_once(' ')?;
+    // Of nearly all lines the first word tells that they are none.
+    let (pod, rest) = line.split_at_checked(memchr::memchr(b' ', line.as_bytes())?)?;
+    if !service::is_pod_of_deployment(pod) || !is_name(pod) {
+        return None;
+    }
+    let rest = rest.strip_prefix(' ')?;
     let (container, text) = rest.split_once(' ').unwrap_or((rest, ""));
-    (service::is_pod_of_deployment(pod) && is_name(pod) && is_name(container)).then_some(Output {
+    is_name(container).then_some(Output {
         source: pod,
         time: None,
         service: Some(service::of_pod(pod)),

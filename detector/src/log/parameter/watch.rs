@@ -197,7 +197,8 @@ impl Measure {
     /// The number that a line has here, and whether it tells a unit.
     fn read(&self, tokens: &Tokens, message: &str) -> Option<(f64, bool)> {
         let token = tokens.tokens.get(usize::from(self.position))?;
-        let value: ParameterValue<'_> = Parameter::measured(message, token.span).value;
+        let (_, value) = ParameterValue::measured_in(message, token.span);
+        let value = value?;
         value
             .measured()
             .map(|(value, _)| (value, true))
