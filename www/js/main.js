@@ -12,6 +12,7 @@ import { Engine } from './engine.js';
 import { Told, fires, worst } from './episodes.js';
 import * as link from './link.js';
 import { ownSeries } from './series.js';
+import { look } from './source.js';
 import * as words from './words.js';
 
 const $ = (selector) => document.querySelector(selector);
@@ -49,8 +50,24 @@ function fail(message) {
   $('#error').replaceChildren(el('p', {}, message));
 }
 
+/** Why an input cannot be read at all, as far as its beginning tells. */
+async function refused({ blob }) {
+  try {
+    look(new Uint8Array(await blob.slice(0, 4096).arrayBuffer()));
+    return undefined;
+  } catch ({ message }) {
+    return message;
+  }
+}
+
 /** Scores an input from its beginning. `about`: `{blob, name, case}`. */
 async function start(about, { keepsSettings = false } = {}) {
+  // Whoever drops the wrong file does not lose what is shown.
+  const why = page.list && await refused(about);
+  if (why) {
+    fail(`${about.name}: ${why} What was read before it is still shown.`);
+    return;
+  }
   page.run += 1;
   const run = page.run;
   if (root.dataset.state === 'reading') engine.restart('another input was given');
