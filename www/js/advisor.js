@@ -8,8 +8,8 @@
 // point to the next, since a new level is what people look for.
 //
 // What is mostly not there (a kind of line, failures) hardly changes a distribution: of it is asked in how many points it
-// is there at all, by Fisher's exact test ("On the Interpretation of χ² from Contingency Tables", JRSS 85, 1922), for which
-// a burst within one point counts once. Kinds that were never there before are told however few they are.
+// is there at all, by Fisher's exact test ("The Logic of Inductive Inference", JRSS 98, 1935), for which a burst within one
+// point counts once. Kinds that were never there before are told however few they are.
 
 import { even } from './aggregate.js';
 
@@ -113,20 +113,23 @@ function points({ about, view }, from, to, width) {
 }
 
 /**
- * Ranks curves by how much they moved in the window, in ms. What cannot be told from chance is left out: with as many
+ * Ranks curves by how much they moved in the window, in ms: `{found, fresh, begin, first, looked, moved}`, of which `found`
+ * are the first of those that `moved`, and `first` is where the window begins among the points. What cannot be told from chance is left out: with as many
  * curves as there are, one in a thousand each. `fresh` are the others that are there for the first time, the strangest
  * first; only where the time before the window is as long as the window, since in the beginning everything is new.
  */
-export function advise(curves, { from, to, start, width }, most = 30) {
+export function advise(curves, { from, to, start, width }, most = 100) {
   const length = to - from;
-  const begin = Math.max(start, from - BASELINE * length);
   const step = Math.max(width, Math.ceil(length / POINTS / width) * width);
+  // An anomaly begins within a point, which is of the window as a whole.
+  const first = Math.floor(from / step) * step;
+  const begin = Math.max(start, from - BASELINE * length);
   const found = [];
   const fresh = [];
   let looked = 0;
   for (const curve of curves) {
-    const before = points(curve, begin, from, step);
-    const after = points(curve, from, to, step);
+    const before = points(curve, begin, first, step);
+    const after = points(curve, first, to, step);
     const change = moved(before.y, after.y);
     if (!change) continue;
     looked += 1;
@@ -134,7 +137,7 @@ export function advise(curves, { from, to, start, width }, most = 30) {
     // Two questions are asked of counts.
     if (counts) change.logChance = Math.min(0, Math.min(change.logChance, logChanceThere(before.y, after.y)) + Math.log10(2));
     const { view } = curve;
-    const isFresh = curve.about === 'rate' && start <= from - length && view.t[0] >= from && view.t[0] < to;
+    const isFresh = curve.about === 'rate' && start <= first - length && view.t[0] >= first && view.t[0] < to;
     if (change.logChance > -3 && !isFresh) continue;
     const told = {
       about: curve.about, name: curve.name, unit: curve.unit, subject: curve.subject, kind: curve.kind, id: view.id,
@@ -146,5 +149,5 @@ export function advise(curves, { from, to, start, width }, most = 30) {
   fresh.sort((a, b) => b.surprise - a.surprise || b.count - a.count);
   const weight = (one) => one.d * Math.abs(one.volume);
   found.sort((a, b) => weight(b) - weight(a) || a.logChance - b.logChance);
-  return { from, to, begin, looked, found: found.slice(0, most), fresh: fresh.slice(0, most) };
+  return { begin, first, looked, moved: found.length, found: found.slice(0, most), fresh: fresh.slice(0, most) };
 }

@@ -10,7 +10,6 @@ const SHOWN = 12;
 
 class Moved extends HTMLElement {
   #engine;
-  #window;
   #asked = 0;
 
   connectedCallback() {
@@ -25,7 +24,6 @@ class Moved extends HTMLElement {
   }
 
   clear() {
-    this.#window = undefined;
     this.#asked += 1;
     this.span.textContent = '';
     this.content.replaceChildren(el('p', { class: 'empty' }, 'Choose a window: drag across the timeline, or “Show on timeline” beside an anomaly. All series, routes and kinds of lines are then compared with the time before it.'));
@@ -36,7 +34,6 @@ class Moved extends HTMLElement {
       this.clear();
       return;
     }
-    this.#window = window;
     this.#asked += 1;
     const asked = this.#asked;
     const [from, to] = window;
@@ -54,32 +51,38 @@ class Moved extends HTMLElement {
         : `Nothing moved: none of ${words.counted(advice.looked, 'curve')} differs from before by more than chance.`));
       return;
     }
-    this.#list(SHOWN, advice);
-  }
-
-  #list(most, advice) {
-    const { found, fresh, looked } = advice;
-    const row = (one, index) => {
-      const value = (number) => (one.about === 'rate' || one.about === 'failed' ? rate(number) : words.quantity(number, one.unit));
-      const before = one.t.filter((t) => t < this.#window[0]).length;
-      const change = one.before === 0 ? 'new' : one.after === 0 ? 'gone' : times(one.after / one.before);
-      return el('li', {},
-        el('span', { class: 'rank' }, String(index + 1)),
-        el('div', { class: 'name' }, el('strong', {}, words.plain(one.name)), el('span', { class: 'note' }, ` ${ABOUT[one.about](one)}`)),
-        spark(one.y, { before, svg: el }),
-        el('span', { class: 'num' }, `${value(one.before)} → ${value(one.after)}`),
-        el('span', { class: `num change ${one.volume >= 0 ? 'up' : 'down'}` }, `${one.volume >= 0 ? '▲' : '▼'} ${change}`));
-    };
-    const isLong = found.length > most || fresh.length > most;
+    const { found, fresh, looked, moved, first } = advice;
     this.content.replaceChildren(
-      ...(found.length > 0 ? [el('ol', { class: 'moved' }, found.slice(0, most).map(row))] : []),
-      el('p', { class: 'note' }, `${found.length || 'None'} of ${words.counted(looked, 'curve')} moved by more than chance. `,
-        isLong && el('button', { type: 'button', class: 'link', onclick: () => this.#list(Infinity, advice) }, 'Show all')),
-      ...(fresh.length > 0 ? [
-        el('h3', {}, 'There for the first time'),
-        el('ol', { class: 'moved' }, fresh.slice(0, most).map(row)),
-      ] : []));
+      el('p', { class: 'note' }, `${moved || 'None'} of ${words.counted(looked, 'curve')} moved by more than chance.`), ...list('What moved', found, first),
+      ...(fresh.length > 0 ? [el('h3', {}, 'There for the first time'), ...list('There for the first time', fresh, first)] : []));
   }
+}
+
+/** A list of curves with this name, and a button for those that are not shown at once. */
+function list(name, curves, first) {
+  const row = (one, index) => {
+    const value = (number) => (one.about === 'rate' || one.about === 'failed' ? rate(number) : words.quantity(number, one.unit));
+    const before = one.t.filter((t) => t < first).length;
+    const change = one.before === 0 ? 'new' : one.after === 0 ? 'gone' : times(one.after / one.before);
+    return el('li', {},
+      el('span', { class: 'rank' }, String(index + 1)),
+      el('div', { class: 'name' }, el('strong', {}, words.plain(one.name)), el('span', { class: 'note' }, ` ${ABOUT[one.about](one)}`)),
+      spark(one.y, { before, svg: el }),
+      el('span', { class: 'num' }, `${value(one.before)} → ${value(one.after)}`),
+      el('span', { class: `num change ${one.volume >= 0 ? 'up' : 'down'}` }, `${one.volume >= 0 ? '▲' : '▼'} ${change}`));
+  };
+  if (curves.length === 0) return [];
+  const rows = el('ol', { class: 'moved', 'aria-label': name }, curves.slice(0, SHOWN).map(row));
+  if (curves.length <= SHOWN) return [rows];
+  const more = el('button', { type: 'button', class: 'link', onclick: () => {
+    const others = curves.slice(SHOWN).map((one, index) => row(one, SHOWN + index));
+    rows.append(...others);
+    // Whoever came with the keyboard goes on where the list does.
+    others[0].tabIndex = -1;
+    others[0].focus();
+    more.remove();
+  } }, `Show all ${curves.length}`);
+  return [rows, more];
 }
 
 const ABOUT = {

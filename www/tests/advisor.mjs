@@ -95,6 +95,14 @@ test('kinds of lines that are new are told, few of them too, and rare ones that 
   const advice = advise(aggregate.curves(), { from: 240_000, ...about });
   assert.deepEqual(advice.found.map(({ name }) => name).toSorted(), ['new and often', 'stopped']);
   assert.deepEqual(advice.fresh.map(({ name }) => name), ['new and once']);
+  // The window of an anomaly begins with its first line, wherever that is among the points.
+  const exact = { from: 250_417, to: 299_000, start: aggregate.from, width: aggregate.width };
+  columns.time = columns.time.map((time, at) => (columns.group[at] === 2 ? exact.from : time));
+  const again = new Aggregate(100);
+  again.names({ subjects: [{ index: 0, labels: {} }], series: [], groups: groups.map((text, index) => ({ index, subject: 0, kind: 'template', text })) });
+  again.add(columns);
+  assert.equal(again.width, 5000);
+  assert.deepEqual(advise(again.curves(), { ...exact, width: again.width }).fresh.map(({ name }) => name), ['new and once']);
   // In the beginning everything is new, which tells nothing.
   assert.deepEqual(advise(aggregate.curves(), { from: 0, ...about, to: 60_000 }).fresh, []);
 });
