@@ -177,8 +177,12 @@ export function isAsExpected(part) {
     && observation(part.observed) === observation(part.expected.value);
 }
 
-/** The nearest values that would not have been flagged: `[{of, side: '≤', told: '58.2 ms', value, unit}]`. */
+/**
+ * The nearest values that would not have been flagged: `[{of, side: '≤', told: '58.2 ms', value, unit}]`. What only came
+ * close has crossed no bound.
+ */
 export function normals(anomaly) {
+  if (anomaly.phase === 'near') return [];
   const { contributions, counterfactual = [] } = anomaly.explanation;
   return counterfactual.flatMap(({ of, value }) => {
     const about = contributions.find((part) => part.of === of);

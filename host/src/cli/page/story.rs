@@ -114,7 +114,12 @@ impl Story {
             against,
             expected,
             besides: named.and_then(|_| besides(anomaly)).unwrap_or_default(),
-            normal: normal(&normals, strongest),
+            // What only came close has crossed no bound.
+            normal: if anomaly.phase == Phase::Near {
+                String::new()
+            } else {
+                normal(&normals, strongest)
+            },
             why: why(&explanation.contributions),
             line: line.map(|line| match explanation.template_lines {
                 // What was counted is told with its count.
