@@ -36,7 +36,8 @@ Examples:
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
-    /// Checks configurations and prints each mistake as file:line:column: field: message, and of what is fine what it sets.
+    /// Checks configurations and prints the first mistake of each as file:line:column: field: message, and of what is fine what
+    /// it sets.
     #[command(after_help = "\
 Exits with 0 when all files are fine and with 2 when one is not. With --quiet nothing is said of what is fine.
 
