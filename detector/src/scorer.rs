@@ -46,6 +46,9 @@ pub struct Input {
     /// The year of times that name none, as in syslog.
     #[serde(default = "unknown_year")]
     pub year: i16,
+    /// When the input is read. Times that name no year and would be more than a day after it are of the year before.
+    #[serde(default)]
+    pub read_at: Option<Timestamp>,
     /// Feedback on rows of this input, learned from right after the row.
     #[serde(default)]
     pub answers: Vec<Answer>,
@@ -70,6 +73,7 @@ impl Input {
             interval_seconds: Interval::default(),
             subject: None,
             year: unknown_year(),
+            read_at: None,
             answers: Vec::new(),
             line_by_line: false,
         }

@@ -7,7 +7,8 @@
 //! magnitude (below 10^11, 10^14, 10^17, and above). They are passed on as they are, in any order.
 //!
 //! Rows without a time are one interval apart, until a row of the same input states a time; from then on a
-//! row without one belongs to the moment of the row before it.
+//! row without one belongs to the moment of the row before it. Where the format is found out, rows before the first
+//! time that is seen in doing so are of that time.
 
 pub mod access;
 pub mod csv;
@@ -165,8 +166,11 @@ impl Decoder {
 }
 
 /// The first time that a row of these bytes states.
-fn first_time(mut decoder: Decoder, bytes: &[u8]) -> Option<Timestamp> {
-    let mut clock = Clock::default();
+fn first_time(mut decoder: Decoder, bytes: &[u8], read_at: Option<Timestamp>) -> Option<Timestamp> {
+    let mut clock = Clock {
+        read_at,
+        ..Clock::default()
+    };
     // Line by line, since most inputs state a time in the first.
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         decoder.read(line, &mut clock, &mut |_| {});
@@ -187,6 +191,7 @@ impl Reader {
             clock: Clock {
                 last,
                 interval: input.interval_seconds.seconds(),
+                read_at: input.read_at,
                 ..Clock::default()
             },
         }
@@ -230,6 +235,8 @@ impl Reader {
         let Some(mut found) = auto.read(chunk).or_else(|| auto.flush()) else {
             return Found::Not;
         };
+        // How much has come by now is a matter of chance, so that no time is looked for in it.
+        found.looked_at = 0;
         let bytes = std::mem::take(&mut found.bytes);
         self.settle(&found, each);
         Found::Now(bytes)
@@ -258,7 +265,8 @@ impl Reader {
             Format::Ndjson => Decoder::Ndjson(Box::new(ndjson::Ndjson::lenient(&found.input))),
             format => Decoder::new(format, &found.input),
         };
-        self.clock.begin(|| first_time(decoder(), found.start()));
+        let read_at = self.clock.read_at;
+        self.clock.begin(|| first_time(decoder(), found.start(), read_at));
         self.decoder = decoder();
         each(Row::Found(found.format, found.note()));
         self.read(&found.bytes, each);
@@ -276,7 +284,8 @@ impl Reader {
 
     /// The year that was assumed, where the times of the input name none.
     pub fn assumed_year(&self) -> Option<i16> {
-        self.clock.year
+        let first = self.clock.first_turns;
+        self.clock.year.map(|year| year.saturating_add(first))
     }
 }
 
@@ -289,9 +298,15 @@ pub(crate) struct Clock {
     /// The first time that a row stated.
     stated: Option<Timestamp>,
     assumed: bool,
-    /// The year that the first time was taken to be of, which named none.
+    /// The year that times were taken to be of, which name none.
     year: Option<i16>,
+    /// How many years after that one they are: the first one, and the one that was last.
+    first_turns: i16,
+    turns: Option<i16>,
+    read_at: Option<Timestamp>,
 }
+
+const DAY: f64 = 86_400.0;
 
 impl Clock {
     /// Rows before the first that states a time (a banner, a stack trace that was cut) are of that time, where it is
@@ -317,6 +332,7 @@ impl Clock {
 
     /// A row that is no event still takes its place in time: the rows after it are where they would have been.
     pub(crate) fn pass(&mut self, stated: Option<Timestamp>) -> Timestamp {
+        let stated = stated.map(|time| self.of_its_year(time));
         self.stated = self.stated.or(stated);
         let time = match (stated, self.last) {
             (Some(time), _) => time,
@@ -326,6 +342,38 @@ impl Clock {
         };
         self.last = Some(time);
         time
+    }
+
+    /// Where times name no year: this one in the year that goes on from the times before it. December is followed by
+    /// January of the next year, and a line of the old year may still come late.
+    fn of_its_year(&mut self, time: Timestamp) -> Timestamp {
+        if self.year.is_none() {
+            return time;
+        }
+        let Some(turns) = self.turns else {
+            let is_future = self.read_at.is_some_and(|now| time.seconds_since(now) > DAY);
+            let turns = if is_future { -1 } else { 0 };
+            (self.first_turns, self.turns) = (turns, Some(turns));
+            return time::plus_years(time, turns);
+        };
+        let found = time::plus_years(time, turns);
+        let Some(last) = self.last else {
+            return found;
+        };
+        let elapsed = found.seconds_since(last);
+        if elapsed < -180.0 * DAY {
+            let next = time::plus_years(time, turns.saturating_add(1));
+            if (-DAY..180.0 * DAY).contains(&next.seconds_since(last)) {
+                self.turns = Some(turns.saturating_add(1));
+                return next;
+            }
+        } else if elapsed > 330.0 * DAY {
+            let previous = time::plus_years(time, turns.saturating_sub(1));
+            if (-30.0 * DAY..=0.0).contains(&previous.seconds_since(last)) {
+                return previous;
+            }
+        }
+        found
     }
 }
 

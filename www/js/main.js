@@ -32,7 +32,7 @@ const PICKS = { recording: undefined, 'own-series': undefined, 'text-error-burst
 const emit = new URLSearchParams(location.search).get('emit') === 'all' ? 'all' : 'anomalies';
 
 /** What is being looked at; `answers` are by episode, with the row that they are about. */
-const page = { input: undefined, told: new Told(), list: undefined, selected: undefined, isOver: false, budget: undefined, scoredWith: 0.1, answers: new Map(), run: 0 };
+const page = { input: undefined, told: new Told(), list: undefined, selected: undefined, isOver: false, budget: undefined, scoredWith: 0.1, answers: new Map(), given: 0, run: 0 };
 let cases = [];
 
 function state(name) {
@@ -63,11 +63,15 @@ async function refused({ blob }) {
 /** Scores an input from its beginning. `about`: `{blob, name, case}`. */
 async function start(about, { keepsSettings = false } = {}) {
   // Whoever drops the wrong file does not lose what is shown.
+  page.given += 1;
+  const { given } = page;
   const why = page.list && await refused(about);
+  if (given !== page.given) return;
   if (why) {
     fail(`${about.name}: ${why} What was read before it is still shown.`);
     return;
   }
+  if (about.isFile) $('#case').value = '';
   page.run += 1;
   const run = page.run;
   if (root.dataset.state === 'reading') engine.restart('another input was given');
@@ -108,7 +112,7 @@ async function start(about, { keepsSettings = false } = {}) {
   try {
     const result = await engine.score({
       blob: about.blob, name: about.name, config: forScoring(config), kept: true,
-      input: { ...parts.settings.input, emit, source: about.isFile ? about.name : null, ...(about.only ?? {}) },
+      input: { ...parts.settings.input, read_at: parts.settings.readAt, emit, source: about.isFile ? about.name : null, ...(about.only ?? {}) },
       onUpdate: (news) => run === page.run && update(news, about),
     });
     if (run !== page.run) return;
@@ -266,7 +270,7 @@ async function beside(config, answers, names, adopt) {
   let outcome;
   try {
     const result = await engine.score({ blob: page.input.blob, name: page.input.name, config, kept: false,
-      input: { ...parts.settings.input, source: page.input.isFile ? page.input.name : null, ...page.input.only, emit: 'anomalies',
+      input: { ...parts.settings.input, read_at: parts.settings.readAt, source: page.input.isFile ? page.input.name : null, ...page.input.only, emit: 'anomalies',
         answers: [...(page.input.only?.answers ?? []), ...answers].sort((a, b) => a.row - b.row) },
       onUpdate: ({ lines, read, total }) => {
         for (const line of lines) told.add(line);
@@ -347,9 +351,7 @@ async function loadCases() {
 }
 
 function takeFile(file) {
-  if (!file) return;
-  $('#case').value = '';
-  start({ blob: file, name: file.name, isFile: true, input: {} });
+  if (file) start({ blob: file, name: file.name, isFile: true, input: {} });
 }
 
 function takeInputs() {

@@ -110,6 +110,12 @@ class Settings extends HTMLElement {
     return { format: this.format.value, year: Number(this.year.value) || 1970, interval_seconds: Number(this.interval.value) || 60 };
   }
 
+  /** When the input is read, for times without a year; who gives another year than this one means it. */
+  get readAt() {
+    const now = new Date();
+    return this.input.year === now.getFullYear() ? now.toISOString() : null;
+  }
+
   set input({ format = 'auto', year = new Date().getFullYear(), interval_seconds: interval = 60 } = {}) {
     this.format.value = FORMATS.includes(format) ? format : 'auto';
     this.year.value = String(year);

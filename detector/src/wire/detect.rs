@@ -4,8 +4,9 @@
 //! 1. a file called `*.csv` or `*.tsv` is CSV unless it begins with `{`,
 //! 2. an input that begins with `{`, or with `[` and an object, is JSON; lines between that are none are log lines,
 //! 3. what four in five of the first lines are: container logs (CRI), Envoy's and other access logs, logfmt, syslog,
-//!    Prometheus' exposition,
+//!    Prometheus' exposition, objects in JSON,
 //! 4. what one in three of them is, where the reader takes the others as log lines: container logs, requests, syslog,
+//!    objects,
 //! 5. names, then as many values with a number among them: CSV,
 //! 6. an access log where there is any request among the lines, as requests and log lines come mixed,
 //! 7. text, which reads every log line.
@@ -36,7 +37,7 @@ pub(super) struct Found {
     pub(super) input: Input,
     pub(super) bytes: Vec<u8>,
     /// So many of the bytes were looked at, however they were cut.
-    looked_at: usize,
+    pub(super) looked_at: usize,
     reason: &'static str,
 }
 
@@ -132,7 +133,13 @@ impl Auto {
                 .or_else(|| lines.some_requests())
                 .unwrap_or((Format::Text, "its first lines fit no other format"))
         });
-        self.found(end, format, reason)
+        // The line that is cut is read as a whole later.
+        let looked_at = if whole {
+            end
+        } else {
+            memchr::memrchr(b'\n', start).map_or(0, |end| end + 1)
+        };
+        self.found(looked_at, format, reason)
     }
 
     fn found(&mut self, looked_at: usize, format: Format, reason: &'static str) -> Found {
@@ -182,13 +189,14 @@ struct Lines {
     all: usize,
 }
 
-const KINDS: [(Format, &str); 6] = [
+const KINDS: [(Format, &str); 7] = [
     (Format::Kubernetes, "its first lines are those of containers"),
     (Format::Envoy, "its first lines are requests as Envoy writes them"),
     (Format::Access, "its first lines are requests as web servers write them"),
     (Format::Syslog, "its first lines are syslog messages"),
     (Format::Logfmt, "its first lines are pairs"),
     (Format::Prometheus, "its first lines are samples"),
+    (Format::Ndjson, "its first lines are objects"),
 ];
 
 impl Lines {
@@ -202,7 +210,9 @@ impl Lines {
             }
             lines.all += 1;
             let line = line.trim_end();
-            let is = if kubernetes::cri(line).or_else(|| kubernetes::prefixed(line)).is_some() {
+            let is = if line.starts_with('{') && line.ends_with('}') {
+                6
+            } else if kubernetes::cri(line).or_else(|| kubernetes::prefixed(line)).is_some() {
                 0
             } else if envoy::read(line).is_some() {
                 1
@@ -231,7 +241,7 @@ impl Lines {
         let mixes = |format| {
             matches!(
                 format,
-                Format::Kubernetes | Format::Envoy | Format::Access | Format::Syslog
+                Format::Kubernetes | Format::Envoy | Format::Access | Format::Syslog | Format::Ndjson
             )
         };
         let counted = || self.counts.iter().zip(KINDS).filter(|(count, _)| **count > 0);

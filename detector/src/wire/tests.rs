@@ -171,11 +171,91 @@ fn rows_before_the_first_time_have_it_where_the_format_is_found_out() {
     let mut reader = Reader::new(&input, last);
     let mut found = Vec::new();
     reader.read(b"== Server started ==\n2026-11-20T09:00:00Z up", &mut |row| {
-        found.push(shown(&row))
+        found.push(shown(&row));
     });
     reader.finish(&mut |row| found.push(shown(&row)));
     assert_eq!(found[1..], [expected[1], expected[3]]);
     assert!(!reader.assumed_interval());
+}
+
+#[test]
+fn objects_behind_a_banner_are_json() {
+    let text = "> node server.js\n{\"time\":\"2026-11-20T09:00:00Z\",\"msg\":\"up\"}\n\
+        {\"time\":\"2026-11-20T09:00:01Z\",\"msg\":\"ready\"}\n";
+    assert_eq!(
+        rows(&Input::new(Format::Auto), text.as_bytes()),
+        [
+            "note: read as JSON: its first lines are objects",
+            "2026-11-20T09:00:00Z -: > node server.js",
+            "2026-11-20T09:00:00Z -: up",
+            "2026-11-20T09:00:01Z -: ready",
+        ]
+    );
+}
+
+#[test]
+fn what_comes_line_by_line_is_not_looked_through_for_a_time() {
+    let text = b"== Server started ==\n2026-11-20T09:00:00Z up\n";
+    for cut in [21, text.len()] {
+        let mut reader = Reader::new(&Input::new(Format::Auto), None);
+        let (start, rest) = text.split_at(cut);
+        let mut found = Vec::new();
+        let mut note = |row: Row<'_>| found.push(shown(&row));
+        let super::Found::Now(bytes) = reader.find_out(start, &mut note) else {
+            panic!("a line is enough");
+        };
+        reader.read(&bytes, &mut note);
+        reader.read(rest, &mut note);
+        reader.finish(&mut note);
+        assert_eq!(
+            found[1..],
+            [
+                "1970-01-01T00:00:00Z -: == Server started ==",
+                "2026-11-20T09:00:00Z -: up"
+            ]
+        );
+    }
+}
+
+#[test]
+fn times_that_name_no_year_go_on_in_the_next_one_and_are_not_in_the_future() {
+    let text = "Dec 31 23:59:58 db cart: one\nJan  1 00:00:01 db cart: two\nDec 31 23:59:59 db cart: late\n\
+        Jan  1 00:00:03 db cart: three\nMar  1 00:00:00 db cart: four\n";
+    let years = |read_at: Option<&str>| {
+        let mut input = Input::new(Format::Syslog);
+        input.year = 2026;
+        input.read_at = read_at.map(|time| serde_json::from_value(time.into()).unwrap());
+        let mut reader = Reader::new(&input, None);
+        let mut years = Vec::new();
+        let mut note = |row: Row<'_>| years.push(shown(&row)[..10].to_owned());
+        reader.read(text.as_bytes(), &mut note);
+        reader.finish(&mut note);
+        (years, reader.assumed_year())
+    };
+    let expected = |first: u16, next: u16| {
+        let day = |year: u16, day: &str| format!("{year}-{day}");
+        vec![
+            day(first, "12-31"),
+            day(next, "01-01"),
+            day(first, "12-31"),
+            day(next, "01-01"),
+            day(next, "03-01"),
+        ]
+    };
+    assert_eq!(years(None), (expected(2026, 2027), Some(2026)));
+    // Read in March 2026, December can only have been that of the year before.
+    assert_eq!(years(Some("2026-03-02T00:00:00Z")), (expected(2025, 2026), Some(2025)));
+    assert_eq!(years(Some("2027-01-01T00:10:00Z")), (expected(2026, 2027), Some(2026)));
+}
+
+#[test]
+fn a_time_of_long_ago_turns_no_year() {
+    let text = "Nov 20 09:00:00 db cart: one\n2001-01-01T00:00:00Z old\nNov 20 09:00:01 db cart: two\n";
+    let mut input = Input::new(Format::Text);
+    input.year = 2026;
+    let found = rows(&input, text.as_bytes());
+    let years: Vec<&str> = found.iter().map(|row| &row[..4]).collect();
+    assert_eq!(years, ["2026", "2001", "2026"]);
 }
 
 #[test]

@@ -67,6 +67,22 @@ pub(super) fn moment(date: civil::Date, time: civil::Time, offset_seconds: i64) 
         .map(Timestamp::from_nanos)
 }
 
+/// The same day and time so many years later; the 28th for a 29th of February that is not there.
+pub(super) fn plus_years(time: Timestamp, years: i16) -> Timestamp {
+    if years == 0 {
+        return time;
+    }
+    let later = || {
+        let moment = jiff::Timestamp::from_nanosecond(i128::from(time.nanos())).ok()?;
+        let moment = Offset::UTC.to_datetime(moment);
+        let year = moment.year().checked_add(years)?;
+        let on = |day| civil::Date::new(year, moment.month(), day);
+        let date = on(moment.day()).or_else(|_| on(28)).ok()?;
+        self::moment(date, moment.time(), 0)
+    };
+    later().unwrap_or(time)
+}
+
 /// A date of numbers, which may be none of the calendar.
 pub(super) fn date(year: i32, month: i32, day: i32) -> Option<civil::Date> {
     civil::Date::new(year.try_into().ok()?, month.try_into().ok()?, day.try_into().ok()?).ok()

@@ -15,7 +15,7 @@ use anyhow::Context;
 use clap::{Args, ValueEnum};
 use watchpost_detector::wire::Format;
 use watchpost_detector::{
-    AlarmRate, Document, Emit, Envelope, FieldName, Input, Interval, Pass, Relay, RelayConfig, Role,
+    AlarmRate, Document, Emit, Envelope, FieldName, Input, Interval, Pass, Relay, RelayConfig, Role, Timestamp,
 };
 
 use super::console::Console;
@@ -238,6 +238,7 @@ impl Score {
             interval_seconds: self.interval,
             subject: (!self.subject.is_empty()).then(|| self.subject.clone()),
             year: self.year.map_or_else(current_year, Ok)?,
+            read_at: self.year.is_none().then(now),
             ..Input::new(Format::Text)
         };
         let mut run = Run::new(
@@ -344,12 +345,13 @@ pub(super) fn alarm_rate(text: &str) -> Result<AlarmRate, String> {
     AlarmRate::try_from(rate)
 }
 
+fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_seconds(i64::try_from(since_epoch.as_secs()).unwrap_or(i64::MAX))
+}
+
 pub(super) fn current_year() -> anyhow::Result<i16> {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH);
-    let seconds = since_epoch
-        .ok()
-        .and_then(|elapsed| i64::try_from(elapsed.as_secs()).ok());
-    let now = seconds.and_then(|seconds| jiff::Timestamp::from_second(seconds).ok());
+    let now = jiff::Timestamp::from_nanosecond(i128::from(now().nanos())).ok();
     let now = now.context("the system clock tells no year; give --year")?;
     Ok(now.to_zoned(jiff::tz::TimeZone::UTC).year())
 }

@@ -62,6 +62,8 @@ export interface Input {
   subject?: string[] | null;
   /** The year of times that name none; 1970. */
   year?: number;
+  /** When the input is read, as RFC 3339: times that name no year and would be more than a day after it are of the year before. */
+  read_at?: string | null;
   /** What people said of rows of this input, learned from right after the row. */
   answers?: { row: number; label: "fine" | "matters" }[];
 }

@@ -133,6 +133,7 @@ impl<'a> Stream<'a> {
             line_by_line: self.is_relayed || input.line_by_line,
             interval_seconds: self.options.interval,
             year: self.options.year.map_or_else(current_year, Ok)?,
+            read_at: self.options.year.is_none().then(now).transpose()?,
             ..input
         });
         Ok(())
@@ -369,12 +370,15 @@ fn load(path: &Path) -> anyhow::Result<Option<Vec<u8>>> {
     }
 }
 
-fn current_year() -> anyhow::Result<i16> {
+fn now() -> anyhow::Result<Timestamp> {
     let seconds = SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map(|since| since.as_secs());
-    let now = Timestamp::from_seconds(i64::try_from(seconds.unwrap_or_default())?);
-    let text = now.to_string();
+    Ok(Timestamp::from_seconds(i64::try_from(seconds.unwrap_or_default())?))
+}
+
+fn current_year() -> anyhow::Result<i16> {
+    let text = now()?.to_string();
     text.get(..4)
         .and_then(|year| year.parse().ok())
         .context("the clock tells no year; give --year")
