@@ -222,6 +222,21 @@ test("everything that is exported is complete", async ({ page, folder }) => {
   }
 });
 
+test("what was learned is left out where it is unticked before it has come", async ({ page, folder }) => {
+  await choose(page, "spike.csv", spike.bytes);
+  const exported = page.locator("wp-export");
+  await page.locator("#export-learned").evaluate((box) => {
+    box.click();
+    box.click();
+  });
+  // The worker answers in turn: when it has told the verdicts, it has told the state.
+  await downloaded(page, page.getByRole("button", { name: /NDJSON/ }), folder);
+  await page.locator("wp-export:not([aria-busy])").waitFor();
+  assert.doesNotMatch(await exported.innerText(), /warm_start/);
+  await page.locator("#export-learned").check();
+  await exported.getByText(/warm_start/).first().waitFor();
+});
+
 test("verdicts can be taken along as NDJSON and as CSV", async ({ page, folder }) => {
   const path = await incidents(page, folder);
   const ndjson = await downloaded(page, page.getByRole("button", { name: /NDJSON/ }), folder);
