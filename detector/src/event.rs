@@ -233,10 +233,8 @@ impl<'de> Deserialize<'de> for Timestamp {
             return i64::deserialize(deserializer).map(Timestamp);
         }
         let text = std::borrow::Cow::<'de, str>::deserialize(deserializer)?;
-        let parsed: jiff::Timestamp = text.parse().map_err(D::Error::custom)?;
-        i64::try_from(parsed.as_nanosecond())
-            .map(Timestamp)
-            .map_err(|_| D::Error::custom("the year is not between 1677 and 2262"))
+        // Like those of events, and not by jiff's parser: a guest would need it for this alone.
+        crate::wire::time_of(&text).map_err(D::Error::custom)
     }
 }
 

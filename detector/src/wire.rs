@@ -165,6 +165,11 @@ impl Decoder {
     }
 }
 
+/// The time that a text states, and nothing else.
+pub(crate) fn time_of(text: &str) -> Result<Timestamp, String> {
+    time::whole(text).ok_or_else(|| time::unreadable(&quote(text)))
+}
+
 /// The first time that a row of these bytes states.
 fn first_time(mut decoder: Decoder, bytes: &[u8], read_at: Option<Timestamp>) -> Option<Timestamp> {
     let mut clock = Clock {

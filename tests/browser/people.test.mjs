@@ -144,7 +144,7 @@ async function accessible({ page, site }) {
   await page.evaluate(() => document.querySelectorAll("details").forEach((details) => (details.open = true)));
   assert.deepEqual(await violations(page), [], "with an anomaly");
   await page.setInputFiles("#file", { name: "nothing.log", mimeType: "", buffer: Buffer.alloc(0) });
-  await page.waitForFunction(() => document.documentElement.dataset.state === "failed");
+  await page.getByRole("alert").filter({ hasText: /empty/ }).waitFor();
   assert.deepEqual(await violations(page), [], "with an error");
   await page.goto(`${site.url}how.html`);
   assert.deepEqual(await violations(page), [], "the page that explains");
