@@ -350,7 +350,8 @@ impl Clock {
     }
 
     /// Where times name no year: this one in the year that goes on from the times before it. December is followed by
-    /// January of the next year, and a line of the old year may still come late.
+    /// January of the next year; a line of the old year may still come late, and a time that does name its year, or that
+    /// the host knows, comes in between.
     fn of_its_year(&mut self, time: Timestamp) -> Timestamp {
         if self.year.is_none() {
             return time;
@@ -374,7 +375,7 @@ impl Clock {
             }
         } else if elapsed > 330.0 * DAY {
             let previous = time::plus_years(time, turns.saturating_sub(1));
-            if (-30.0 * DAY..=0.0).contains(&previous.seconds_since(last)) {
+            if (-30.0 * DAY..=30.0 * DAY).contains(&previous.seconds_since(last)) {
                 return previous;
             }
         }

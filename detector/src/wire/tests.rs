@@ -249,6 +249,35 @@ fn times_that_name_no_year_go_on_in_the_next_one_and_are_not_in_the_future() {
 }
 
 #[test]
+fn times_that_name_their_year_keep_it_after_new_year() {
+    let text = "Dec 31 23:59:58 db cart: one\nJan  1 00:00:01 db cart: two\n2027-01-01T00:00:05Z three\n\
+        Jan  1 00:00:09 db cart: four\n";
+    let mut input = Input::new(Format::Text);
+    input.year = 2026;
+    let found = rows(&input, text.as_bytes());
+    let years: Vec<&str> = found.iter().map(|row| &row[..4]).collect();
+    assert_eq!(years, ["2026", "2027", "2027", "2027"]);
+    // What the host says of a record as well.
+    let mut reader = Reader::new(&input, None);
+    let mut years = Vec::new();
+    for line in [
+        "Dec 31 23:59:58 db cart: one\n",
+        "Jan  1 00:00:01 db cart: two\n",
+        "INFO up\n",
+    ] {
+        let at = if line == "INFO up\n" {
+            "2027-01-01T00:00:05Z"
+        } else {
+            "2026-12-31T23:59:59Z"
+        };
+        reader.set_time(serde_json::from_value(at.into()).unwrap());
+        reader.read(line.as_bytes(), &mut |row| years.push(shown(&row)[..4].to_owned()));
+        reader.flush(&mut |row| years.push(shown(&row)[..4].to_owned()));
+    }
+    assert_eq!(years, ["2026", "2027", "2027"]);
+}
+
+#[test]
 fn a_time_of_long_ago_turns_no_year() {
     let text = "Nov 20 09:00:00 db cart: one\n2001-01-01T00:00:00Z old\nNov 20 09:00:01 db cart: two\n";
     let mut input = Input::new(Format::Text);
