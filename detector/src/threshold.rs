@@ -264,7 +264,7 @@ pub(crate) struct Budget {
     /// What experience adds to the threshold, in decades.
     experience: f64,
     /// What the threshold is without experience, for the rates that are asked for with every event: it changes with the
-    /// window only. Nothing is known that the rest does not tell.
+    /// window only, and can be worked out anew.
     #[serde(skip)]
     bases: Option<[Base; 2]>,
 }
