@@ -113,7 +113,8 @@ pub(crate) struct Score {
     #[command(flatten)]
     engine: EngineOptions,
 
-    /// The year of times that name none, as in syslog; otherwise the current one.
+    /// The year of times that name none, as in syslog; otherwise the current one, or the one before where that would be in
+    /// the future.
     #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(i16).range(1678..=2261))]
     year: Option<i16>,
 

@@ -36,7 +36,8 @@ pub struct Options {
     #[arg(long, value_name = "SECONDS", default_value = "60", requires = "state")]
     pub save_every: u64,
 
-    /// The year of times that name none, as in syslog; otherwise the current one.
+    /// The year of times that name none, as in syslog; otherwise the current one, or the one before where that would be in
+    /// the future.
     #[arg(long, value_name = "YYYY", value_parser = clap::value_parser!(i16).range(1678..=2261))]
     pub year: Option<i16>,
 
